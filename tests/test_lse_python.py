@@ -65,9 +65,9 @@ def test_a_result_is_a_head_wherever_one_is_wanted(few: tuple[gantk.Generator, o
 
 def test_what_is_no_head_or_teacher_is_said() -> None:
     g = gantk.load_generator("demo-oracle")
-    with pytest.raises(UsageError, match="The head is a str: give one of gantk.load_head"):
+    with pytest.raises(UsageError, match="The head is 'head.safetensors': give one of gantk.load_head"):
         gantk.lse.edit(g, "head.safetensors", shape=("sun:5,24,2.5",))
-    with pytest.raises(UsageError, match="The teacher is a str"):
+    with pytest.raises(UsageError, match="The teacher is 'demo'"):
         gantk.lse.train(g, "demo", num=2)
     with pytest.raises(UsageError, match="--shots x is no list"):
         gantk.lse.fewshot(g, shots="x")

@@ -11,8 +11,9 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import gantk
-from gantk.runs.options import Field, Options, fields_of, range_of
+from gantk.runs.options import Options, fields_of, said_of
 from gantk.runs.table import TASKS, find_task
+from gantk.runs.task import OPTIONS_SAID
 
 project = "gantk"
 author = "gantk contributors"
@@ -35,35 +36,25 @@ suppress_warnings = ["ref.python"]  # types of attributes called `name` or `shap
 napoleon_preprocess_types = False
 
 
-def said_of(field: Field) -> str:
-    """One option as a line: what it does, its range, its default."""
-    about = field.about
-    parts = [about.help.rstrip(".")]
-    if ends := range_of(field):
-        parts.append(ends)
-    if field.choices:
-        parts.append("one of " + ", ".join(map(str, field.choices)))
-    if about.default_text:
-        parts.append(f"default: {about.default_text}")
-    elif not field.required and field.default is not None and field.default != ():
-        several = isinstance(field.default, tuple)
-        parts.append("default: " + (", ".join(map(str, field.default)) if several else str(field.default)))
-    return f"- ``{field.name}``: {'; '.join(parts)}.".replace("*", "\\*").replace("|", "\\|")
-
-
 def fields_said(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
     """Give a class of options the list of its fields, which its declarations say and its docstring does not."""
     if what == "class" and inspect.isclass(obj) and issubclass(obj, Options):
         if lines and lines[0].startswith(f"{obj.__name__}("):
             lines.clear()  # what dataclasses write where a class has no docstring
         shown = [field for field in fields_of(obj) if not field.about.hidden]
-        lines += ["", *map(said_of, shown), ""]
+        lines += ["", *(f"- {said_of(field)}".replace("*", "\\*").replace("|", "\\|") for field in shown), ""]
+    listed = [place for place, line in enumerate(lines) if line.startswith(OPTIONS_SAID)]
+    if hasattr(obj, "OPTIONS") and listed:
+        del lines[listed[0] :]  # they stand below their class
 
 
 def signature_said(app: Any, what: str, name: str, obj: Any, options: Any, signature: Any, returns: Any) -> Any:
     """The fields of options are listed below the class; their declarations would say everything twice."""
     if what == "class" and inspect.isclass(obj) and issubclass(obj, Options):
         return "(**fields)", None
+    if hasattr(obj, "OPTIONS"):
+        taken = [each for each in inspect.signature(obj).parameters.values() if each.kind is not each.KEYWORD_ONLY]
+        return f"({', '.join(map(str, taken))}, **options)", returns
     return signature, returns
 
 

@@ -82,7 +82,7 @@ def chart(
             make = lambda name=name: find_source(name, ground)  # noqa: E731
             sources.append(store.part(f"source-{name}", SourceFound, make))
     if directions:
-        sources.append(given_source(entries_of(directions)))
+        sources.append(given_source(entries_of(directions, generator)))
     moves = list(moves_in(generator, sources))
     if not moves:
         notes = " ".join(source.note for source in sources)

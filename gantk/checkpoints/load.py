@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ from gantk.checkpoints.facts import TUNED, Fact, Facts, parse_facts, split_model
 from gantk.checkpoints.pickle_machine import clipped
 from gantk.checkpoints.reading import read_checkpoint
 from gantk.errors import GantkError, UsageError
+from gantk.generators.arguments import described
+from gantk.generators.devices import resolve_device
 from gantk.store.progress import tell
 
 if TYPE_CHECKING:
@@ -86,7 +89,7 @@ def fill(module: nn.Module, checkpoint: Checkpoint) -> None:
 
 def load_generator(
     name_or_path: str | Path,
-    device: str = "cpu",
+    device: str | torch.device = "cpu",
     precision: str = "float32",
     code: bool = False,
     *,
@@ -105,7 +108,7 @@ def load_generator(
             ``module:factory``: a function without arguments that returns a Generator (see `gantk.wrap`) or a torch
             module with an attribute `z_dim`, or one of these. This runs that code. Also an https address, with
             ``#sha256=HEX`` behind it where it is to be checked; see addresses.py.
-        device: `cpu`, `cuda`, `cuda:1`, ...
+        device: `cpu`, `cuda`, `cuda:1`, ..., or `auto`: a GPU where there is one, as the command line takes by default.
         precision: `float32`, or `float16` / `bfloat16` where the family's original allowed half precision.
         code: whether the name may name code, as a name typed on this command line may (`OwnCode`); never say so of one
             that was read from a file.
@@ -123,6 +126,9 @@ def load_generator(
             code that may not be one or does not make a generator.
         GantkError: the file cannot be read, see `read_checkpoint`.
     """
+    if not isinstance(name_or_path, (str, os.PathLike)):
+        raise UsageError(f"name_or_path is {described(name_or_path)}: give a network's name or a checkpoint's path.")
+    chosen = resolve_device(device)
     name_or_path, tuned = _tuning(name_or_path, tuned)
     generator = _construct(name_or_path, facts, force, code, fetch)
     if tuned is not None:
@@ -130,7 +136,7 @@ def load_generator(
 
         generator = tuned_of(tuned).apply(generator)
     try:
-        generator = generator.to(torch.device(device))
+        generator = generator.to(torch.device(chosen))
         if generator.device.type == "cuda" and precision == "float32":
             torch.backends.cudnn.allow_tf32 = False  # PyTorch's default allows it, with errors of 1e-3
     except (RuntimeError, AssertionError) as error:

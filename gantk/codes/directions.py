@@ -10,6 +10,7 @@ Legend: N samples, K directions in a file, L rows of wp, D the width of a code, 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Union, cast, overload
@@ -18,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.errors import UsageError
+from gantk.generators.arguments import described, no_tensor
 from gantk.generators.rows import LayerList, parse_layers
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ SPACES = ("z", "w", "wp", "s")
 LEAST_LENGTH, LARGEST_LENGTH = 1e-6, 1e6  # codes are some units long: beyond these no distance gives another picture
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Direction:
     """One or several directions of one latent space.
 
@@ -46,7 +48,7 @@ class Direction:
         layers: the rows it is meant for; None is all. What the caller asks for wins.
         scale: distances from -scale to scale are worth looking at.
         scales: the same for each of the K directions, where they differ.
-        probe: of the generator it was made for.
+        probe: of the generator it was made for; verbs refuse another one, unless `replace(probe=None)` takes it away.
         meta: the command, seed, accuracies and whatever else belongs on its card.
     """
 
@@ -96,6 +98,12 @@ class Direction:
     def __len__(self) -> int:
         return len(self.vectors)
 
+    def __repr__(self) -> str:
+        rows = "" if self.layers is None else f", for rows {', '.join(map(str, self.layers))}"
+        shape = " x ".join(map(str, self.vectors.shape[1:]))
+        what = f"{self.space}-{self.kind} {self.name!r}"
+        return f"Direction: {what}, {_count(len(self), 'vector')} of {shape}{rows}, range {self.scale:.3g}"
+
     @property
     def width(self) -> int:
         """D, or S for styles."""
@@ -129,7 +137,7 @@ class Direction:
         codes: Tensor,
         distance: Distance,
         layers: LayerList = None,
-        truncation: Truncation | None = None,
+        truncation: Truncation | float | None = None,
         pick: int = 0,
         absolute: bool = False,
     ) -> Tensor: ...
@@ -140,7 +148,7 @@ class Direction:
         codes: Sequence[Tensor],
         distance: Distance,
         layers: LayerList = None,
-        truncation: Truncation | None = None,
+        truncation: Truncation | float | None = None,
         pick: int = 0,
         absolute: bool = False,
     ) -> Styles: ...
@@ -150,7 +158,7 @@ class Direction:
         codes: WpOrStyles,
         distance: Distance,
         layers: LayerList = None,
-        truncation: Truncation | None = None,
+        truncation: Truncation | float | None = None,
         pick: int = 0,
         absolute: bool = False,
     ) -> Tensor | Styles:
@@ -172,8 +180,8 @@ class Direction:
             UsageError: the direction does not apply to such codes (the way that works is named), a layer or pick is out
                 of range, or an absolute distance has no meaning there.
         """
-        if not 0 <= pick < len(self):
-            raise UsageError(f"{self.title} has {_count(len(self), 'vector')}, so pick {pick} does not exist.")
+        if not isinstance(pick, int) or not 0 <= pick < len(self):
+            raise UsageError(f"{self.title} has {_count(len(self), 'vector')}, so pick {pick!r} does not exist.")
         if self.space == "s":
             return self._apply_styles(codes, distance, layers, pick, absolute)
         codes = self._check_codes(codes)
@@ -195,14 +203,16 @@ class Direction:
         vector: Tensor,
         distance_N: Tensor,
         layers: LayerList,
-        truncation: Truncation | None,
+        truncation: Truncation | float | None,
         absolute: bool,
     ) -> Tensor:
         num_layers = wp_NLD.shape[1]
         chosen = parse_layers(self.layers if layers is None else layers, num_layers)
         strengths = [1.0] * num_layers
         if self.space == "w" and truncation is not None:
-            strengths = truncation.strengths(num_layers)
+            from gantk.generators.spec import truncation_of
+
+            strengths = truncation_of(truncation).strengths(num_layers)
         mask_L1 = wp_NLD.new_tensor([float(layer in chosen) for layer in range(num_layers)])[:, None]
         if not absolute:
             strength_L1 = wp_NLD.new_tensor(strengths)[:, None] * mask_L1
@@ -260,12 +270,19 @@ class Direction:
                 f"{self.title} has {self.vectors.shape[1]} layers and the codes {shape[1]}: "
                 "it belongs to another network."
             )
-        return cast("Tensor", codes)  # or an array of another library with a shape, which torch then refuses
+        if not hasattr(codes, "new_tensor"):
+            raise no_tensor("codes", codes)
+        return cast("Tensor", codes)
 
     def _distances(self, distance: Distance, codes: Tensor) -> Tensor:
         import torch
 
-        distance_N = torch.as_tensor(distance, dtype=codes.dtype, device=codes.device)
+        try:
+            distance_N = torch.as_tensor(distance, dtype=codes.dtype, device=codes.device)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise UsageError(f"distance is {described(distance)}: give a number, or one for each code.") from error
+        if isinstance(distance, float) and not math.isfinite(distance):
+            raise UsageError(f"distance is {distance}: give a finite number.")
         if distance_N.ndim > 1 or (
             distance_N.numel() != codes.shape[0] and 1 not in (distance_N.numel(), codes.shape[0])
         ):

@@ -11,8 +11,9 @@ from gantk.checkpoints.addresses import is_address
 from gantk.codes.arrays import say_left_out
 from gantk.codes.direction_files import READABLE, direction_files
 from gantk.codes.directions import Direction
-from gantk.codes.kept_directions import is_shipped, load_direction
+from gantk.codes.kept_directions import is_shipped, load_direction, of_generator
 from gantk.errors import GantkError, UsageError
+from gantk.generators.arguments import described
 from gantk.generators.base import Generator
 from gantk.generators.rows import parse_layers
 from gantk.store.inside import LONGEST_STEM, clipped, is_listed
@@ -91,38 +92,46 @@ def gather(
     return distinct(entries)
 
 
-def entries_of(directions: object) -> list[Entry]:
+def entries_of(directions: object, generator: Generator | None = None) -> list[Entry]:
     """The entries of whatever Python gives: entries, directions, results that carry one, or several of these.
 
     Every direction of a `Direction` with several counts.
 
+    Args:
+        generator: whose they must be; entries were compared with it when they were read.
+
     Raises:
         UsageError: there is none, one is no direction, or two would write the same files.
+        GantkError: one is another generator's.
     """
     if not isinstance(directions, (list, tuple)) and not _is_one(directions) and isinstance(directions, Iterable):
         directions = list(directions)
     found = directions if isinstance(directions, (list, tuple)) else [directions]
-    entries = [entry for one in found for entry in _entries(one)]
+    entries = [entry for one in found for entry in _entries(one, generator)]
     if not entries:
         raise UsageError("No direction is given: give a Direction, a result that carries one, or several.")
     return distinct(entries)
 
 
 def _is_one(value: object) -> bool:
-    return isinstance(value, (Entry, Direction, str)) or hasattr(value, "directions") or hasattr(value, "direction")
+    carries = ("directions", "direction", "shape")  # an array is no list of directions, though it can be walked through
+    return isinstance(value, (Entry, Direction, str)) or any(hasattr(value, name) for name in carries)
 
 
-def _entries(value: object) -> list[Entry]:
+def _entries(value: object, generator: Generator | None) -> list[Entry]:
     if isinstance(value, Entry):
         return [value]
     several = getattr(value, "directions", None)  # of a result with one for each attribute
     if isinstance(several, tuple):
-        return [entry for each in several for entry in _entries(each)]
+        return [entry for each in several for entry in _entries(each, generator)]
     carried = value if isinstance(value, Direction) else getattr(value, "direction", None)
     if isinstance(carried, Direction):
+        if generator is not None:
+            of_generator(carried, generator)
         return [Entry(carried.name, carried, number, carried.name) for number in range(len(carried))]
     raise UsageError(
-        f"{value!r} is no direction: give a Direction (gantk.load_direction reads files), or a result that carries one."
+        f"{described(value)} is no direction: give a Direction (gantk.load_direction reads files), or a result that "
+        "carries one."
     )
 
 

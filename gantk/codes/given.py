@@ -5,8 +5,9 @@ Legend: N samples, D the width of a code, L rows of wp.
 
 from __future__ import annotations
 
+import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.errors import GantkError, UsageError
+from gantk.generators.arguments import described
 
 if TYPE_CHECKING:
     from gantk.generators.base import Generator
@@ -33,6 +35,7 @@ class GivenCodes:
         source: the file or result they come from, for messages.
         names: of the codes, where the file has some.
         images: of the first of them, where there are pictures; no part of what the codes are.
+        probe: of the generator that they are codes of, where that is known; another one is refused.
     """
 
     array: npt.NDArray[Any]
@@ -40,6 +43,7 @@ class GivenCodes:
     source: str = "the codes"
     names: tuple[str, ...] | None = None
     images: tuple[Image, ...] = ()
+    probe: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         if self.space not in SPACES:
@@ -51,7 +55,7 @@ class GivenCodes:
 
     def __getitem__(self, which: slice | list[int] | npt.NDArray[Any] | int) -> GivenCodes:
         part = [which] if isinstance(which, int) else which
-        return GivenCodes(self.array[part], self.space, self.source)
+        return GivenCodes(self.array[part], self.space, self.source, probe=self.probe)
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]:
         return np.array(self.array, dtype) if copy else np.asarray(self.array, dtype)
@@ -63,6 +67,11 @@ class GivenCodes:
 
     def __repr__(self) -> str:
         return f"GivenCodes: {len(self)} codes of {self.space}, each {' x '.join(map(str, self.shape[1:]))}"
+
+    @property
+    def origin(self) -> str:
+        """Where they come from, as a message adds it to "codes"; nothing where nobody said it."""
+        return "" if self.source == GivenCodes.source else f" ({self.source})"
 
     def fingerprint(self) -> object:
         """The space and the numbers, wherever they come from."""
@@ -86,17 +95,39 @@ class GivenCodes:
         if self.array.dtype.kind not in "fiu" or not fits or self.array.size == 0:
             form = f"[N, {', '.join(str(size) for size in shape)}]"
             raise GantkError(
-                f"{self.source} holds {self.array.dtype} {self.array.shape}, and {self.space} of this generator is "
-                f"{form}: is it another network's, or another --latent-space-type?"
+                f"Codes of {self.array.dtype} {self.array.shape}{self.origin} do not fit: {self.space} of this "
+                f"generator is {form}, so that they are another network's or of another space."
             )
-        return self if self.array.shape != shape else GivenCodes(self.array[None], self.space, self.source, self.names)
+        if self.probe is not None:
+            from gantk.generators.probe import refuse_another
+
+            what = f"The codes{self.origin} are another generator's"
+            refuse_another(self.probe, generator, what, way=f"give gantk.GivenCodes(array, {self.space!r})")
+        return self if self.array.shape != shape else dataclasses.replace(self, array=self.array[None])
 
 
-def numbers_of(value: object) -> npt.NDArray[Any]:
-    """A numpy array of an array or a torch tensor; a memory-mapped one stays so."""
+def numbers_of(value: object, name: str | None = None) -> npt.NDArray[Any]:
+    """A numpy array of an array or a torch tensor; a memory-mapped one stays so.
+
+    Args:
+        name: of the argument, where it is no codes.
+
+    Raises:
+        UsageError: it is no array of numbers.
+    """
     if hasattr(value, "detach"):
         value = value.detach().float().cpu().numpy()
-    return value if isinstance(value, np.ndarray) else np.asarray(value)
+    try:
+        array = value if isinstance(value, np.ndarray) else np.asarray(value)
+    except (TypeError, ValueError):  # rows of different lengths, a class of its own
+        array = np.asarray(None)
+    if array.dtype.kind not in "biuf" and name is not None:
+        raise UsageError(f"{name} is {described(value)}: give an array of numbers.")
+    if array.dtype.kind not in "biuf":
+        raise UsageError(
+            f"The codes are {described(value)}: give an array of numbers, `gantk.GivenCodes`, or a result with codes."
+        )
+    return array
 
 
 def codes_in(path: str | os.PathLike[str], generator: Generator, space: str | None = None) -> GivenCodes:
@@ -130,9 +161,9 @@ def given_codes(generator: Generator, codes: object) -> GivenCodes | None:
         return None
     if not isinstance(codes, GivenCodes) and hasattr(codes, "codes"):
         codes = codes.codes
+    if isinstance(codes, (str, os.PathLike)):
+        raise UsageError(f"The codes are {described(codes)}: give an array, such as numpy.load of that file.")
     if not isinstance(codes, GivenCodes):
-        if isinstance(codes, (str, os.PathLike)):
-            raise UsageError(f"The codes are {codes!r}: give an array, such as numpy.load of that file.")
         codes = _untold(generator, numbers_of(codes))
     return codes.check(generator)
 

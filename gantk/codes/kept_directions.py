@@ -22,6 +22,7 @@ from gantk.codes.direction_files import (
 )
 from gantk.codes.directions import Direction
 from gantk.errors import GantkError, UsageError, suggestion
+from gantk.generators.arguments import checked
 from gantk.store.shipped import matching, shipped_files
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def save_direction(path: str | os.PathLike[str], direction: Direction) -> Path:
     return write_native(target, direction.vectors, fields)
 
 
+@checked
 def load_direction(
     name_or_path: str | os.PathLike[str],
     generator: Generator | None = None,
@@ -68,9 +70,13 @@ def load_direction(
         path = _file_at(name_or_path, fetch)
     if path.suffix in READABLE or (path.is_file() and not is_shipped(str(name_or_path))):
         direction = _from_content(read_content(path), space, generator, several)
-        if generator is not None:
-            check_generator(direction, generator, force)
-        return direction
+        if generator is None:
+            return direction
+        check_generator(direction, generator, force)
+        from gantk.generators.probe import mismatch, probe_of
+
+        another = force and direction.probe is not None and mismatch(direction.probe, probe_of(generator)) is not None
+        return direction.replace(probe=None) if another else direction  # so that no verb refuses it again
     return _load_by_name(os.fspath(name_or_path), generator, force, space)
 
 
@@ -168,3 +174,17 @@ def check_generator(direction: Direction, generator: Generator, force: bool = Fa
     from gantk.generators.probe import refuse_another
 
     refuse_another(direction.probe, generator, f"{direction.title} was made for another generator", force)
+
+
+def of_generator(direction: Direction, generator: Generator) -> Direction:
+    """A direction that Python gives, unless its probe is another generator's; where it does not fit is said where it is
+    applied.
+
+    Raises:
+        GantkError: the probes differ.
+    """
+    from gantk.generators.probe import refuse_another
+
+    what = f"{direction.title} was made for another generator"
+    refuse_another(direction.probe, generator, what, way="give direction.replace(probe=None)")
+    return direction

@@ -17,7 +17,7 @@ from gantk.store.numerals import read_float, read_int
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from gantk.generators.base import GeneratorSpec, Truncation
+    from gantk.generators.spec import GeneratorSpec, Truncation
 
 LARGEST_PSI = 1000  # nothing is seen at far less, and networks overflow at far more
 ArrayOrTensor = TypeVar("ArrayOrTensor", "npt.NDArray[np.floating]", "Tensor")
@@ -36,16 +36,20 @@ def normalize_sphere(z_ND: ArrayOrTensor) -> ArrayOrTensor:
     return (z_ND * (math.sqrt(dim) / norm)).to(z_ND.dtype)
 
 
-def parse_truncation(text: str | None, spec: GeneratorSpec) -> Truncation | None:
+def parse_truncation(text: str | float | Truncation | None, spec: GeneratorSpec) -> Truncation | None:
     """Return the truncation that ``--truncation`` asks for.
 
     ``None`` is what the generator's file recommends, ``"none"`` no truncation, ``"0.7"`` psi on every row, ``"0.7:8"``
-    psi on the first eight rows.
+    psi on the first eight rows. Python may give a number or a `Truncation` in place of such a text.
     """
-    from gantk.generators.base import Truncation
+    from gantk.generators.spec import Truncation
 
     if text is None:
         return spec.truncation
+    if isinstance(text, Truncation):
+        text = str(text.psi) if text.layers is None else f"{text.psi}:{text.layers}"
+    elif not isinstance(text, str):
+        text = str(text)
     if text.strip().lower() == "none":
         return None
     psi_text, _, layers_text = text.partition(":")

@@ -112,7 +112,9 @@ class CodeSource:
         else:
             rows = np.array(self._given[start:stop], dtype=np.float32)
             if not np.isfinite(rows).all():
-                raise GantkError(f"{self.origin} holds codes that are not finite between rows {start} and {stop - 1}.")
+                raise GantkError(
+                    f"Codes that are not finite are in {self.origin}, between rows {start} and {stop - 1}."
+                )
             if self.first_space != "z" or not generator.spec.normalizes_z:
                 largest = float(np.abs(rows).max(initial=0))
                 if largest > LARGEST_CODE:

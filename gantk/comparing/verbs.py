@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from gantk.comparing.pictures import same_pictures, same_strips
 from gantk.comparing.reading import LONGEST, Finished, read_runs, shown
 from gantk.comparing.results import CompareResult, Setting, Side
 from gantk.errors import UsageError
+from gantk.generators.arguments import described
 from gantk.runs.results import Result
 from gantk.runs.stores import Store
 from gantk.runs.task import verb
@@ -22,7 +24,7 @@ def compare(*runs: Result | Path | str, command: str | None = None, shown: int =
     """Set results, or finished runs, of one command side by side.
 
     Args:
-        runs: two or more results or run directories; a directory brings its settings.
+        runs: two or more results or run directories, or one list of them; a directory brings its settings.
         command: which runs, where the directories hold several commands'.
         shown: how many samples are kept for the page.
 
@@ -30,6 +32,11 @@ def compare(*runs: Result | Path | str, command: str | None = None, shown: int =
         UsageError: fewer than two, one twice, or of different commands.
         GantkError: a directory holds no finished run.
     """
+    if len(runs) == 1 and isinstance(runs[0], (list, tuple)):
+        return compare(*runs[0], command=command, shown=shown)
+    for run in runs:
+        if not isinstance(run, (Result, str, os.PathLike)):
+            raise UsageError(f"A run is {described(run)}: give results, or run directories.")
     folders = [run for run in runs if not isinstance(run, Result)]
     if len(folders) == len(runs) or not runs:
         return compared(read_runs(folders, command), shown=shown)

@@ -10,16 +10,18 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from gantk.codes.given import numbers_of
 from gantk.disentanglement.dci import dci
 from gantk.disentanglement.gaps import information_gap, predictability_gap, vote
 from gantk.disentanglement.results import DisentanglementResult
 from gantk.errors import GantkError, UsageError
+from gantk.generators.arguments import described
 
 LEAST = 40  # samples
 
 
 def measure(
-    codes: npt.ArrayLike,
+    codes: object,
     factors: npt.ArrayLike,
     names: Sequence[str] | None = None,
     *,
@@ -30,6 +32,7 @@ def measure(
     """Score codes [N, D] against the factors [N, F] that made them.
 
     Args:
+        codes: an array, `gantk.GivenCodes`, or a result with codes.
         names: of the factors.
         regressor: of DCI, see `gantk.disentanglement.dci.dci`.
         bins: that continuous values are put in for MIG and the FactorVAE score.
@@ -39,7 +42,11 @@ def measure(
         GantkError: lengths differ, too few samples, or values that are not finite.
         UsageError: an unknown regressor, less than two bins, or another number of names.
     """
-    codes_ND, factors_NF = np.asarray(codes, np.float64), np.asarray(factors, np.float64)
+    codes_ND = numbers_of(getattr(codes, "codes", codes)).astype(np.float64)
+    try:
+        factors_NF = np.asarray(factors, np.float64)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"factors is {described(factors)}: give an array of numbers [N, F].") from error
     if codes_ND.ndim != 2 or factors_NF.ndim != 2 or len(codes_ND) != len(factors_NF) or 0 in codes_ND.shape:
         raise GantkError(
             f"Codes of shape {codes_ND.shape} and factors of shape {factors_NF.shape} do not fit: "

@@ -5,6 +5,7 @@ Shape legend: N images, A attributes, D features, H x W pixels.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,8 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from gantk.errors import UsageError
 from gantk.fewlabels.options import SUGGESTED, TrainPredictorOptions
 from gantk.fewlabels.results import Learned, Seen, TrainedPredictor
+from gantk.generators.arguments import described
 from gantk.predictors.efficientnet_lite import ImageNet
 from gantk.predictors.label_files import LabelTable, batches, read_labels
 from gantk.predictors.linear_probe import AttributeCard, check_labels
@@ -51,6 +54,9 @@ def train_predictor(
     from gantk.predictors.few_labels import fitted
     from gantk.predictors.probe_features import SIDE, all_blocks, image_blocks
 
+    for name, value in (("images", images), ("labels", labels)):
+        if value is not None and not isinstance(value, (str, os.PathLike, LabelTable)):
+            raise UsageError(f"{name} is {described(value)}: give the path of a folder or of a CSV file.")
     if isinstance(images, LabelTable):
         table = images.first(options.unlabelled)
     else:

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import jvp, vmap
 
-from gantk.errors import UsageError
+from gantk.errors import UsageError, suggestion
+from gantk.generators.arguments import no_tensor, whole
 from gantk.generators.compiling import Compiled
 from gantk.generators.forward_mode import load_decompositions
 from gantk.generators.noise import Noise as Noise
@@ -29,6 +30,7 @@ from gantk.generators.spec import Layer as Layer
 from gantk.generators.spec import Options as Options
 from gantk.generators.spec import State as State
 from gantk.generators.spec import Truncation as Truncation
+from gantk.generators.spec import truncation_of
 
 Styles = tuple[Tensor, ...]
 WpOrStyles = Tensor | Sequence[Tensor]  # what `synthesize` draws: wp [N, L, D], or one [N, C_l] for each styled layer
@@ -89,10 +91,11 @@ class Generator(nn.Module, ABC):
         from gantk.store.memory import require
         from gantk.store.seeding import sample_z
 
+        n = whole("n", n)
         require(4 * n * self.spec.z_dim, f"The codes of {n} samples", "ask for fewer")
         z = sample_z(n, self.spec.z_dim, seed=seed, start=start, distribution=self.spec.z_distribution)
         z_ND = torch.from_numpy(z).to(self.device, self.dtype)
-        return z_ND if truncation is None else z_ND * truncation
+        return z_ND if truncation is None else z_ND * truncation_of(truncation).psi
 
     def sample_label(self, n: int, seed: int = 0, start: int = 0) -> Tensor | None:
         """Classes of samples `start .. start+n-1`, int64 [n], uniform; None for a network without labels."""
@@ -106,7 +109,7 @@ class Generator(nn.Module, ABC):
     def map(self, z_ND: Tensor, label: Tensor | None = None) -> Tensor:
         """z [N, Z] and label (int64 [N] or float [N, C]) to w [N, D], before truncation and repetition."""
 
-    def expand(self, w_ND: Tensor, truncation: Truncation | None = None) -> Tensor:
+    def expand(self, w_ND: Tensor, truncation: Truncation | float | None = None) -> Tensor:
         """w [N, D] to wp [N, L, D]: repeated, the first rows pulled towards `w_avg` when a truncation is given."""
         self._check_width("w", w_ND, 2, self.spec.w_dim)
         wp_NLD = w_ND.unsqueeze(1).expand(-1, self.spec.num_layers, -1)
@@ -114,9 +117,10 @@ class Generator(nn.Module, ABC):
             return wp_NLD
         if not self.spec.can_truncate:
             raise UsageError(
-                f"a {self.spec.family} has no mean code to pull to, so truncation psi={truncation.psi} cannot apply; "
-                "leave --truncation out"
+                f"a {self.spec.family} has no mean code to pull to, so truncation psi={truncation_of(truncation).psi} "
+                "cannot apply; leave --truncation out"
             )
+        truncation = truncation_of(truncation)
         strength_L1 = w_ND.new_tensor(truncation.strengths(self.spec.num_layers)).unsqueeze(-1)
         average = (self.average_w() if self.w_avg is None else self.w_avg).to(w_ND.dtype)  # [D], or [L, D]
         # written so that psi = 1 gives w back exactly
@@ -185,7 +189,7 @@ class Generator(nn.Module, ABC):
     def trace(
         self,
         wp: WpOrStyles,
-        taps: Iterable[str | int],
+        taps: Iterable[str | int] | str | int,
         *,
         image: bool = True,
         start: State | None = None,
@@ -198,7 +202,7 @@ class Generator(nn.Module, ABC):
     ) -> tuple[Tensor | None, dict[str, Tensor]]:
         """Like `synthesize`, and the maps of the layers named in `taps`; stops early with `image=False`."""
         options = self._options(noise, bn_truncation, weight_deltas, lod, transform)
-        wanted = [self.layer(tap) for tap in taps]
+        wanted = [self.layer(tap) for tap in ([taps] if isinstance(taps, (str, int)) else taps)]
         for layer in wanted:
             if not layer.has_map:
                 raise UsageError(f"layer {layer.name} has no map of its own; its block's last layer has")
@@ -268,16 +272,12 @@ class Generator(nn.Module, ABC):
         """A layer by name or index; near matches are offered for a misspelt name."""
         if isinstance(key, int) or str(key).lstrip("-").isdecimal():
             if not 0 <= int(key) < len(self.layers):
-                raise UsageError(f"layer {key} is out of range: this network has layers 0 to {len(self.layers) - 1}")
+                raise UsageError(f"Layer {key} does not exist: this network has layers 0 to {len(self.layers) - 1}.")
             return self.layers[int(key)]
         for layer in self.layers:
             if layer.name == key:
                 return layer
-        import difflib
-
-        near = difflib.get_close_matches(key, [layer.name for layer in self.layers], 3)
-        hint = f"; did you mean {' or '.join(near)}?" if near else f"; layers are named like {self.layers[-1].name}"
-        raise UsageError(f"no layer is named {key!r}{hint}")
+        raise UsageError(f"No layer is named {key!r}.{suggestion(str(key), [layer.name for layer in self.layers])}")
 
     def set_precision(self, precision: str) -> Generator:
         """`float32`, or `float16` / `bfloat16` for the layers the original ran in half precision; returns self."""
@@ -313,13 +313,11 @@ class Generator(nn.Module, ABC):
         """What `_run` computes with: the styles (or wp itself in a family without them), of one batch size."""
         spec = self.spec
         if isinstance(wp, Tensor):
-            if wp.ndim != 3 or wp.shape[1] != spec.num_layers or wp.shape[2] != spec.wp_dim:
-                raise UsageError(
-                    f"codes of shape {list(wp.shape)} do not fit: this network takes wp of shape "
-                    f"[N, {spec.num_layers}, {spec.wp_dim}]"
-                )
+            self._check_wp(wp)
             codes = self.styles(wp) if "s" in spec.spaces else (wp,)
         else:
+            if not isinstance(wp, Sequence) or not all(isinstance(style, Tensor) for style in wp):
+                raise no_tensor("wp", wp)
             codes = tuple(wp)
             widths = [layer.style_dim for layer in self.styled_layers]
             if "s" not in spec.spaces:
@@ -384,7 +382,21 @@ class Generator(nn.Module, ABC):
             checked[layer.index] = (delta, strength_N.reshape(-1))
         return checked
 
+    def _check_wp(self, wp_NLD: Tensor) -> None:
+        spec = self.spec
+        if not isinstance(wp_NLD, Tensor):
+            raise no_tensor("wp", wp_NLD)
+        if wp_NLD.ndim != 3 or wp_NLD.shape[1] != spec.num_layers or wp_NLD.shape[2] != spec.wp_dim:
+            raise UsageError(
+                f"codes of shape {list(wp_NLD.shape)} do not fit: this network takes wp of shape "
+                f"[N, {spec.num_layers}, {spec.wp_dim}]"
+            )
+
     def _check_width(self, name: str, code: Tensor, ndim: int, width: int) -> None:
+        if not isinstance(code, Tensor):
+            raise no_tensor(name, code)
+        if name == "z" and code.dtype != self.dtype:
+            raise UsageError(f"z is of {code.dtype} and this network of {self.dtype}: give z.to({self.dtype}).")
         if code.ndim != ndim or code.shape[-1] != width:
             raise UsageError(f"{name} of shape {list(code.shape)} does not fit: [N, {width}] is expected")
 

@@ -30,7 +30,7 @@ from gantk.generators.biggan_blocks import Attention, NormConv, random_weight, s
 from gantk.generators.biggan_tangents import tangent_map
 from gantk.generators.labels import label_matrix
 from gantk.generators.progressive import nearest
-from gantk.generators.spec import Config
+from gantk.generators.spec import Config, truncation_of
 
 ROWS = ("whole", "chunks", "class")
 DEEP_KERNELS = (1, 3, 3, 1)
@@ -200,13 +200,13 @@ class BigGAN(Generator):
         self._check_width("z", z_ND, 2, self.spec.z_dim)
         return self._joined(z_ND, self.class_embedding(label, z_ND.shape[0]))
 
-    def expand(self, w_ND: Tensor, truncation: Truncation | None = None) -> Tensor:
+    def expand(self, w_ND: Tensor, truncation: Truncation | float | None = None) -> Tensor:
         """w [N, D] to wp: repeated, or for a hierarchical BigGAN cut into rows of the class and a chunk of z each."""
         self._check_width("w", w_ND, 2, self.spec.w_dim)
         if truncation is not None:
             raise UsageError(
-                f"a biggan has no mean code to pull to, so truncation psi={truncation.psi} cannot apply; leave it out, "
-                "and scale z instead: sample_z(n, truncation=...)"
+                f"a biggan has no mean code to pull to, so truncation psi={truncation_of(truncation).psi} cannot "
+                "apply; leave it out, and scale z instead: sample_z(n, truncation=...)"
             )
         rows = self.spec.num_layers
         if self.config.rows != "chunks":
@@ -216,6 +216,7 @@ class BigGAN(Generator):
 
     def styles(self, wp_NLD: Tensor) -> Styles:
         """What the first dense layer sees of row 0; [gain, bias] of every batch norm that a code conditions."""
+        self._check_wp(wp_NLD)
         z_NLD, class_NLE = self._fields(wp_NLD)
         styles = [wp_NLD[:, 0] if self.config.rows == "whole" else z_NLD[:, 0]]
         code_NLD = class_NLE if self.config.rows == "class" else wp_NLD

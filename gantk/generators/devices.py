@@ -5,18 +5,26 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from gantk.errors import GantkError, UsageError
+from gantk.generators.arguments import described
+
+if TYPE_CHECKING:
+    import torch
 
 
-def resolve_device(name: str) -> str:
-    """Return the device that ``--device`` names, "auto" resolved; torchrun's processes get a GPU each.
+def resolve_device(given: str | torch.device) -> str:
+    """Return the device that ``--device`` or a call names, "auto" resolved; torchrun's processes get a GPU each.
 
     Raises:
         UsageError: no such device on this machine.
     """
     import torch
 
+    name = str(given) if isinstance(given, torch.device) else given
+    if not isinstance(name, str):
+        raise UsageError(f"device is {described(given)}: give cpu, cuda, cuda:N or auto.")
     rank = os.environ.get("LOCAL_RANK", "")
     if name in ("auto", "cuda") and rank.isdecimal() and torch.cuda.is_available():
         return f"cuda:{int(rank) % torch.cuda.device_count()}"

@@ -90,18 +90,21 @@ def mismatch(mine: Mapping[str, object], other: Mapping[str, object], tolerance:
         raise GantkError(f"the probe of a generator is damaged ({error!r}); make the artifact again") from error
 
 
-def refuse_another(probe: Mapping[str, object] | None, generator: Generator, what: str, force: bool = False) -> None:
+def refuse_another(
+    probe: Mapping[str, object] | None, generator: Generator, what: str, force: bool = False, way: str = "force it"
+) -> None:
     """Refuse what belongs to another network; nothing is compared where there is no probe, or it is forced.
 
     Args:
         what: the sentence's beginning, such as "The head 'sky' was trained on another generator".
+        way: how it is tried all the same.
 
     Raises:
         GantkError: the probes differ, or one is damaged.
     """
     difference = None if probe is None or force else mismatch(probe, probe_of(generator))
     if difference is not None:
-        raise GantkError(f"{what} ({difference}): use that one, or force it to try.")
+        raise GantkError(f"{what} ({difference}): use that one, or {way} to try.")
 
 
 def _mismatch(mine: Mapping[str, object], other: Mapping[str, object], tolerance: float) -> str | None:

@@ -14,6 +14,22 @@ LayerList = str | int | Iterable[int | str] | None
 _ITEM = re.compile(r"([0-9]+)(?:-([0-9]+))?")
 
 
+def parse_numbers(text: LayerList, count: int, noun: str, option: str) -> tuple[int, ...]:
+    """The numbers of a list of something else than layers, such as directions; see `parse_layers`.
+
+    Args:
+        noun: of one of them. option: that lists them.
+
+    Raises:
+        UsageError: an empty item, a reversed range, no number, or one that does not exist.
+    """
+    try:
+        return parse_layers(text, count)
+    except UsageError as error:
+        shown = text if isinstance(text, (str, int)) else ",".join(map(str, text or ()))
+        raise UsageError(f"{option} {shown} does not fit: {noun}s are 0 to {count - 1}, written like 0-3,7.") from error
+
+
 def parse_layers(text: LayerList, num_layers: int, names: Mapping[str, int | None] | None = None) -> tuple[int, ...]:
     """Return the sorted, distinct layer indices that a layer list names.
 

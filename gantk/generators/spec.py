@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import operator
 import typing
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +16,7 @@ from typing import Any, Self
 
 from torch import Tensor
 
+from gantk.errors import UsageError
 from gantk.store.json_values import shown
 
 
@@ -58,10 +60,25 @@ def is_of(kind: Any, value: object) -> bool:
 
 @dataclass(frozen=True)
 class Truncation:
-    """wp_l = w_avg + psi * (w - w_avg) on the first `layers` rows; None means every row, more than L is clipped."""
+    """wp_l = w_avg + psi * (w - w_avg) on the first `layers` rows; None means every row, more than L is clipped.
+
+    Raises:
+        UsageError: psi is no finite number, or `layers` no whole number of at least 0.
+    """
 
     psi: float
     layers: int | None = None
+
+    def __post_init__(self) -> None:
+        if not hasattr(self.psi, "__float__") or isinstance(self.psi, bool) or not math.isfinite(self.psi):
+            raise UsageError(f"psi is {self.psi!r}: give a finite number, such as 0.7.")
+        object.__setattr__(self, "psi", float(self.psi))
+        if self.layers is not None:
+            if not hasattr(self.layers, "__index__") or isinstance(self.layers, bool) or self.layers < 0:
+                raise UsageError(
+                    f"layers is {self.layers!r}: give the number of the first rows to truncate, at least 0."
+                )
+            object.__setattr__(self, "layers", operator.index(self.layers))
 
     def rows(self, num_layers: int) -> int:
         """How many of `num_layers` rows are pulled."""
@@ -71,6 +88,15 @@ class Truncation:
         """psi on the truncated rows, 1 elsewhere: by how much a move of w moves each row."""
         rows = self.rows(num_layers)
         return [self.psi] * rows + [1.0] * (num_layers - rows)
+
+
+def truncation_of(given: object) -> Truncation:
+    """A truncation, or the psi of one of all rows.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    return given if isinstance(given, Truncation) else Truncation(given)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)

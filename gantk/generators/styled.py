@@ -128,6 +128,7 @@ class StyledGenerator(Generator):
         return cast(Tensor, self.mapping(z_ND, label_matrix(self.spec, label, z_ND.shape[0], z_ND)))
 
     def styles(self, wp_NLD: Tensor) -> Styles:
+        self._check_wp(wp_NLD)
         rows = [(layer.affine, layer.row) for layer in self.layers]
         return tuple(self.get_submodule(affine)(wp_NLD[:, row]) for affine, row in rows if affine is not None)
 

@@ -166,7 +166,7 @@ def wrap(
     z_dim = _whole("z_dim", getattr(module, "z_dim", None) if z_dim is None else z_dim, 1)
     label_dim = _whole("label_dim", (getattr(module, "label_dim", 0) if label_dim is None else label_dim) or 0, 0)
     _settle(module)
-    config = WrappedConfig(z_dim, label_dim, "rows", (-1.0, 1.0), max(1, rows), False)
+    config = WrappedConfig(z_dim, label_dim, "rows", (-1.0, 1.0), _whole("rows", rows, 1), False)
     source = next(module.parameters(), next(module.buffers(), torch.zeros(())))
     random = torch.Generator().manual_seed(0)
     z_ND = torch.randn(CHECKED, z_dim, generator=random).to(source.device)
@@ -287,7 +287,10 @@ def _range(declared: Sequence[float] | None, image: Tensor) -> Range:
     """
     low, high = float(image.min()), float(image.max())
     if declared is not None:
-        pair = tuple(float(value) for value in declared)
+        try:
+            pair = tuple(float(value) for value in declared)
+        except (TypeError, ValueError):
+            pair = ()
         if len(pair) != 2 or not pair[0] < pair[1]:
             raise UsageError(f"output_range {declared!r} is no range: give two numbers such as (-1, 1).")
         return pair[0], pair[1]

@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 
 from gantk.codes.directions import Direction
+from gantk.codes.kept_directions import of_generator
 from gantk.errors import UsageError
+from gantk.generators.arguments import described
 from gantk.generators.base import Generator
 from gantk.generators.rows import LayerList
 from gantk.ghfeat.calibration import style_layout
@@ -58,16 +60,17 @@ def styles_to_wp(generator: Generator, styles: Sequence[Tensor]) -> tuple[Tensor
     return wp_NLD.to(styles[0].dtype), off_NL.to(styles[0].dtype)
 
 
-def direction_of(given: object) -> Direction:
+def direction_of(given: object, generator: Generator) -> Direction:
     """The direction that is given, or that a result carries.
 
     Raises:
         UsageError: there is none.
+        GantkError: it is another generator's.
     """
     found = given if isinstance(given, Direction) else getattr(given, "direction", None)
     if not isinstance(found, Direction):
-        raise UsageError(f"The direction is a {type(given).__name__}: give a Direction, or a result that has one.")
-    return found
+        raise UsageError(f"The direction is {described(given)}: give a Direction, or a result that has one.")
+    return of_generator(found, generator)
 
 
 @torch.no_grad()

@@ -9,6 +9,7 @@ from torch import nn
 
 from gantk.checkpoints.reading import open_networks
 from gantk.errors import GantkError, UsageError
+from gantk.generators.arguments import described
 from gantk.generators.base import Generator
 from gantk.ghfeat.calibration import style_layout
 from gantk.ghfeat.encoder import Encoder
@@ -17,6 +18,7 @@ from gantk.ghfeat.judges import load_discriminator
 from gantk.ghfeat.losses import VGG, VGG_WEIGHT, Perception, PredictorDistance, load_perception
 from gantk.predictors import defaults
 from gantk.predictors.base import Predictor
+from gantk.predictors.load import predictor_in
 
 NONE = "none"  # without: an encoder, a perception
 DEMO = "demo"
@@ -46,7 +48,7 @@ def encoder_for(generator: Generator, encoder: object = None) -> EncoderFile:
     if hasattr(encoder, "file"):
         return load_encoder(encoder, generator)
     if not isinstance(encoder, EncoderFile):
-        raise UsageError(f"The encoder is a {type(encoder).__name__}: give what gantk.load_encoder returns.")
+        raise UsageError(f"The encoder is {described(encoder)}: give what gantk.load_encoder returns.")
     return check_encoder(encoder, generator)
 
 
@@ -71,7 +73,7 @@ def perception_for(generator: Generator, metric: object = None, otherwise: str =
     if isinstance(metric, Predictor):
         return PredictorDistance(metric)
     if not callable(metric):
-        raise UsageError(f"The metric is a {type(metric).__name__}: give a predictor, or vgg16 or none.")
+        raise UsageError(f"The metric is {described(metric)}: give a predictor, or vgg16 or none.")
     distance: Perception = metric  # type: ignore[assignment]
     return distance
 
@@ -85,12 +87,13 @@ def perceptual_weight(perception: Perception | None, weight: float | None, other
 
 def predictor_for(generator: Generator, predictor: object = None) -> Predictor | None:
     """What reads attributes: the predictor that is given, the bundled one for a bundled generator, else none."""
+    predictor = predictor_in(predictor, generator)
     if isinstance(predictor, Predictor):
         return predictor
     if predictor is None and not generator.bundled:
         return None
     if predictor is not None and not isinstance(predictor, str):
-        raise UsageError(f"The predictor is a {type(predictor).__name__}: give what gantk.load_predictor returns.")
+        raise UsageError(f"The predictor is {described(predictor)}: give what gantk.load_predictor returns.")
     return defaults.predictor_for(generator, predictor)
 
 

@@ -117,7 +117,7 @@ def _step(
         step = principal_step(codes.tensors(generator.device), rows, codes.rows, options.component)
         name = f"axis {options.component} of {title}"
         return step, Walk(name=name, space=SPACE, rows=tuple(rows), strips=()), AXIS_SCALE
-    found = direction_of(direction)
+    found = direction_of(direction, generator)
     if options.pick >= len(found):
         raise UsageError(f"--pick {options.pick} is not among the {len(found)} directions of {found.name}.")
     if found.space == "s" and asked:

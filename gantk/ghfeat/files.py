@@ -24,11 +24,13 @@ from gantk.checkpoints.ghfeat import SOURCE, read_encoder
 from gantk.checkpoints.names import ALIASES, check_sum, weights_folder
 from gantk.checkpoints.safetensors_header import is_safetensors
 from gantk.errors import GantkError, UsageError, suggestion
+from gantk.generators.arguments import described
 from gantk.generators.base import Generator
 from gantk.generators.probe import Probe, mismatch, probe, probe_of
 from gantk.generators.probed import read_probe
 from gantk.ghfeat.calibration import style_layout
 from gantk.ghfeat.encoder import Encoder, EncoderConfig
+from gantk.store.brief import brief
 from gantk.store.files import open_bytes
 from gantk.store.fingerprint import of_module
 
@@ -44,7 +46,7 @@ class HasFile(Protocol):
     def file(self) -> npt.NDArray[np.uint8]: ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class EncoderFile:
     """An encoder, ready for use, and what its file says about it.
 
@@ -58,6 +60,8 @@ class EncoderFile:
     probe: Probe | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
     sha256: str = ""
+
+    __repr__ = brief
 
     def fingerprint(self) -> object:
         """The contents of the file, or the weights."""
@@ -112,6 +116,8 @@ def load_encoder(
         GantkError: damaged, no encoder, or of another generator.
     """
     if not isinstance(name, (str, os.PathLike)):
+        if not hasattr(name, "file"):
+            raise UsageError(f"name is {described(name)}: give an encoder's file or name, or what trained one.")
         with tempfile.TemporaryDirectory() as folder:
             written = Path(folder) / "encoder.safetensors"
             written.write_bytes(name.file.tobytes())

@@ -20,6 +20,7 @@ from gantk.generators.frugal_steps import images_at_once
 from gantk.generators.labels import ask_for_label
 from gantk.generators.probe import probe_of
 from gantk.generators.probed import Probe
+from gantk.ghfeat.bridge import direction_of
 from gantk.ghfeat.calibration import style_layout
 from gantk.ghfeat.candidates import CandidatePool
 from gantk.ghfeat.defaults import NONE, encoder_for, has_encoder, perception_for, perceptual_weight
@@ -91,6 +92,8 @@ def invert(
         GantkError: an image cannot be read, or the encoder is another generator's.
     """
     spec = generator.spec
+    if direction is not None:
+        direction_of(direction, generator)  # refused before the work, not after it
     begun = start_of(generator, start, options.space)
     loaded = _encoder(generator, encoder, options, begun)
     plan, distance = _plan(generator, loaded, metric, options, begun)

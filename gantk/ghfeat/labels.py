@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.errors import GantkError, UsageError
+from gantk.generators.arguments import described
 from gantk.store.fingerprint import fingerprint
 from gantk.store.memory import require
 from gantk.store.text import read_rows, read_text
@@ -115,7 +116,7 @@ def label_table(labels: object) -> LabelTable:
         rows = [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
         return _whole(rows, "the labels")
     if not isinstance(labels, (str, os.PathLike)):
-        raise UsageError(f"The labels are a {type(labels).__name__}: give a CSV file, or columns by name.")
+        raise UsageError(f"The labels are {described(labels)}: give a CSV file, or columns by name.")
     try:
         header, *below = [[cell.strip() for cell in cells] for _, cells in read_rows(labels)] or [[]]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -181,7 +182,7 @@ def pair_list(pairs: object) -> PairList:
             raise UsageError("Pairs are tuples of two images and whether they show the same thing: give some.")
         return PairList(tuple((str(a), str(b), bool(same)) for a, b, same in pairs))
     if not isinstance(pairs, (str, os.PathLike)):
-        raise UsageError(f"The pairs are a {type(pairs).__name__}: give a file, or tuples of two images and a truth.")
+        raise UsageError(f"The pairs are {described(pairs)}: give a file, or tuples of two images and a truth.")
     try:
         lines = read_text(pairs).splitlines()
     except (OSError, UnicodeDecodeError) as error:

@@ -162,7 +162,10 @@ class InvertOptions(TuneOptions, PhotoOptions, SeedOptions, BatchOptions):
     )
     prior: float = option(1e-3, "Weight of the penalty on the distance from the mean code.", least=0)
     label: str | None = option(
-        None, "Class of the images of a conditional network: a number, or a name of ImageNet.", metavar="CLASS"
+        None,
+        "Class of the images of a conditional network: a number, or a name of ImageNet.",
+        metavar="CLASS",
+        number=int,
     )
     batch_size: int = option(8, "Images whose codes are kept together.", least=1)
     at_once: int | None = option(

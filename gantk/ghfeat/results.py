@@ -325,7 +325,7 @@ class InvertResult(OfPhotos):
         """The codes of the images that could be read: styles, or an array of z, w or wp."""
         chosen = np.asarray(self.packed)[self.kept].reshape(len(self.kept), *self.shape)
         if self.space != "s":
-            return GivenCodes(chosen, self.space, "the result of `gantk invert`")
+            return GivenCodes(chosen, self.space, "the codes of `gantk invert`", probe=self.probe)
         meta = {"command": "invert", "encoder": self.encoder, "steps": self.steps, "space": self.space}
         styles = tuple(np.split(chosen, np.cumsum(self.widths)[:-1], 1))
         return Codes(styles, self.rows, self.kept_names, self.probe, meta)

@@ -97,7 +97,7 @@ def tuning(
 
 def _step(generator: Generator, direction: object, fixed: Fixed) -> tuple[Direction, Fixed]:
     """A direction, and what a step of one does to fixed codes."""
-    found = direction_of(direction)
+    found = direction_of(direction, generator)
     if "s" in generator.spec.spaces:
         return found, push_forward(generator, found)
     if found.space == "z":

@@ -118,8 +118,8 @@ def manipulate(
     formats = wanted_formats(options)
     check_number(options.realism, options.absolute)
     matrix = motion(options.rotate, (options.translate[0] + options.tx, options.translate[1] + options.ty), generator)
-    still = entries_of(conditions) if conditions else []
-    entries = [condition(entry, still) for entry in entries_of(directions)]
+    still = entries_of(conditions, generator) if conditions else []
+    entries = [condition(entry, still) for entry in entries_of(directions, generator)]
     source = options.source(generator, codes, drawn=DEFAULT_NUM)
     edits = [_edit(entry, source, options, alone=len(entries) == 1) for entry in entries]
     check_edits(source, edits)

@@ -109,7 +109,7 @@ def rescore(
         UsageError: a boundary bears no attribute's name and `score` does not say which it is about, or it is one of
             styles.
     """
-    entries = entries_of(directions)
+    entries = entries_of(directions, generator)
     predictor = predictor_for(generator) if predictor is None else predictor
     names = tuple(predictor.attribute_names)
     if not names:

@@ -87,7 +87,7 @@ class SynthesizeResult(Result):
     def codes(self) -> GivenCodes:
         """The codes as other verbs take them: of w where it was kept, else of wp, else of z."""
         space = next(name for name in ("w", "wp", "z") if getattr(self, name) is not None)
-        return GivenCodes(getattr(self, space), space, f"the {space} of these samples")
+        return GivenCodes(getattr(self, space), space, f"the {space} of these samples", probe=self.probe)
 
     @property
     def scores(self) -> dict[str, Array]:

@@ -57,7 +57,7 @@ class Scores:
             return {wanted[0]: next(iter(self.columns.values()))}
         for name in wanted:
             if name not in self.columns:
-                raise UsageError(f"{self.source} has no score {name!r}.{suggestion(name, self.columns)}")
+                raise UsageError(f"There is no score {name!r} in {self.source}.{suggestion(name, self.columns)}")
         return {name: self.columns[name] for name in wanted}
 
     def check_length(self, count: int, latents: str) -> None:
@@ -68,7 +68,7 @@ class Scores:
         """
         if len(self) != count:
             raise GantkError(
-                f"{self.source} scores {len(self)} samples and {latents} holds {count} latent codes: "
+                f"There are {len(self)} scores in {self.source} and {count} latent codes in {latents}: "
                 "they must come from the same synthesis."
             )
 
@@ -135,7 +135,7 @@ def _from_array(array: npt.NDArray[Any], stem: str, source: str) -> dict[str, Co
         return {stem: array}
     if array.ndim == 2:
         return {f"{stem}_{index}": array[:, index] for index in range(array.shape[1])}
-    raise GantkError(f"{source} has scores of shape {array.shape}: [N], [N, 1] or [N, A] is expected.")
+    raise GantkError(f"Scores of shape {array.shape} ({source}) are not of [N], [N, 1] or [N, A].")
 
 
 def _from_dictionary(content: Mapping[Any, Any], source: str) -> dict[str, Column]:

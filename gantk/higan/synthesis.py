@@ -9,6 +9,7 @@ Legend: N samples, D the width of a code, L rows of wp, A attributes, H x W pixe
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import Any, Protocol, TypeGuard
@@ -29,7 +30,7 @@ from gantk.predictors.base import Predictor
 from gantk.runs.commits import CommitsBehind
 from gantk.runs.results import record
 from gantk.runs.stores import Pictures, Store, remaining
-from gantk.runs.task import verb
+from gantk.runs.task import verb, with_options
 from gantk.store.chunks import parts
 from gantk.store.progress import progress
 
@@ -122,11 +123,29 @@ def sample(
     codes: object = None,
     **options: object,
 ) -> SynthesizeResult:
-    """`synthesize` with the number of samples in its place: ``gantk.sample(generator, 2000, predictor=predictor)``."""
+    """Sample a generator: codes and, with a predictor, what it sees in their images.
+
+    It is `gantk.higan.synthesize` with the number of samples in its place.
+
+    Args:
+        generator: any family.
+        num: how many samples are drawn; None where codes or seeds say it.
+        predictor: scores the images; None scores nothing.
+        codes: to render instead of drawn ones; see `gantk.codes.given.given_codes`.
+
+    Returns:
+        The samples: `codes` for other verbs, `scores` by attribute, `table()` their statistics.
+
+    Raises:
+        UsageError, GantkError: as of `gantk.higan.synthesize`.
+    """
     if num is not None:
         options["num"] = num
     result: SynthesizeResult = synthesize(generator, codes, predictor, **options)
     return result
+
+
+with_options(sample, SynthesizeOptions, list(inspect.signature(sample).parameters.values())[:4])
 
 
 def chosen_latents(text: str | None, known: tuple[str, ...]) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from gantk.codes.directions import Direction
 from gantk.codes.given import GivenCodes, numbers_of
 from gantk.errors import UsageError
+from gantk.generators.arguments import described
 from gantk.generators.base import Generator
 from gantk.higan.boundaries import Boundary, Figures, Histograms, RowFigures, TrainBoundaryResult
 from gantk.higan.boundary import BoundaryResult, RowResult, Settings, train_boundaries
@@ -61,11 +62,13 @@ def train_boundary(
     from gantk.generators.probe import probe_of
 
     codes = _codes(samples)
+    if generator is not None:
+        codes.check(generator)
     found, names = _scores(samples, scores, options)
     found.check_length(len(codes), codes.source)
     away = [conditions] if isinstance(conditions, (str, Direction)) or hasattr(conditions, "direction") else conditions
     if not isinstance(away, (list, tuple)):
-        raise UsageError(f"The conditions are {away!r}: give names of scores and directions, as a list.")
+        raise UsageError(f"The conditions are {described(away)}: give names of scores and directions, as a list.")
     if names:  # a condition that is a score needs its boundary too
         names = [*names, *(name for name in away if isinstance(name, str))]
     columns = found.choose(names)
@@ -86,7 +89,7 @@ def train_boundary(
             bar.update(1)
 
         trained = train_boundaries(codes.array, columns, settings, rows, shared, projected, report)
-    probe = getattr(samples, "probe", None) if generator is None else probe_of(generator)
+    probe = codes.probe if generator is None else probe_of(generator)
     boundaries = tuple(
         boundary_of(each, codes.space, settings, columns[each.name], files[each.name], probe) for each in trained
     )

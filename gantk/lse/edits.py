@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from gantk.codes.given import GivenCodes, given_codes, numbered_codes
+from gantk.codes.given import GivenCodes, given_codes, numbered_codes, numbers_of
 from gantk.codes.latents import parse_truncation
 from gantk.codes.numbering import parse_seeds
 from gantk.codes.source import CodeSource
@@ -26,7 +26,7 @@ from gantk.lse.replay import Read, Replayed, replay
 from gantk.lse.session import EditSession
 from gantk.lse.tables import side_by_side
 from gantk.pictures.images import to_rgb8
-from gantk.pictures.label_maps import colour_map, draw
+from gantk.pictures.label_maps import check_ids, colour_map, draw
 from gantk.pictures.shapes import BOX, DISC, parse_numbers, parse_shape, pixels_of
 from gantk.predictors.heads import Head, HeadInfo
 from gantk.runs.stores import Store
@@ -79,7 +79,7 @@ def edit(
         image.show(again.last.after)
         base = (None, None) if session.session.code is not None else session.session.sample
         return _result(store, generator, reader, again.stroke, again.last, image.view.image, options, base, again)
-    label = None if stroke is None or isinstance(stroke, Stroke) else np.asarray(stroke, np.uint8)
+    label = None if stroke is None or isinstance(stroke, Stroke) else _label_of(stroke, reader.info)
     wanted = stroke if isinstance(stroke, Stroke) else stroke_of(reader.info, options.shape, options.colour, label)
     truncation = None if options.compat else parse_truncation(options.truncation, generator.spec)
     procedure = "paper" if options.compat else "gantk"
@@ -105,7 +105,9 @@ def edit(
 
 def _one(generator: Generator, given: GivenCodes, truncation: Truncation | None) -> torch.Tensor:
     if len(given) != 1:
-        raise UsageError(f"{given.source} holds {len(given)} codes where one is edited: give one, such as codes[:1].")
+        raise UsageError(
+            f"There are {len(given)} codes in {given.source} where one is edited: give one, such as codes[:1]."
+        )
     return CodeSource(generator, truncation=truncation, codes=given).batch(0, 1).wp
 
 
@@ -151,6 +153,17 @@ def _result(
         session=None if again is None else np.frombuffer(again.data, np.uint8),
         replayed=None if again is None else again.sentence(),
     )
+
+
+def _label_of(stroke: object, info: HeadInfo) -> Labels:
+    """The classes of a stroke that Python gives.
+
+    Raises:
+        UsageError: it is no array. GantkError: a number is no class.
+    """
+    label = numbers_of(stroke, "stroke")
+    check_ids(label, info.classes, "The stroke")
+    return label.astype(np.uint8)
 
 
 def _painted(before: Labels, stroke: Stroke, head: Head) -> Labels:

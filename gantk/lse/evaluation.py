@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy.typing as npt
 
-from gantk.errors import GantkError
+from gantk.errors import GantkError, UsageError
+from gantk.generators.arguments import described
 from gantk.generators.base import Generator
 from gantk.lse.codes import stream_of
 from gantk.lse.evaluated import EvaluateResult, Judged, OnRenders, ScoredHead
@@ -82,6 +83,9 @@ def evaluate(
     Raises:
         UsageError: a head and the teacher tell other classes apart. GantkError: a head of another generator.
     """
+    also = [also] if isinstance(also, Rival) else also
+    if not isinstance(also, (list, tuple)) or not all(isinstance(each, Rival) for each in also):
+        raise UsageError(f"also is {described(also)}: give a list of gantk.lse.Rival(name, generator, heads).")
     rivals = [Rival(name or generator.bundled or generator.source, generator, heads, teacher), *also]
     subjects = [_subject(place, rival, options) for place, rival in enumerate(rivals)]
     first = subjects[0].stream.first

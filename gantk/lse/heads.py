@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gantk.errors import UsageError
+from gantk.generators.arguments import described
 from gantk.generators.base import Generator
 from gantk.predictors.head_files import load_head
 from gantk.predictors.head_info import LearnedHead
@@ -46,9 +47,7 @@ def one_head(given: object, generator: Generator) -> Head:
     if isinstance(given, LearnedHead):
         return given.head(generator)
     if not isinstance(given, Head):
-        raise UsageError(
-            f"The head is a {type(given).__name__}: give one of gantk.load_head, or a result of gantk.lse."
-        )
+        raise UsageError(f"The head is {described(given)}: give one of gantk.load_head, or a result of gantk.lse.")
     return given if given.generator and given.generator[0] is generator else given.bind(generator)
 
 

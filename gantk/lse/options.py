@@ -32,6 +32,7 @@ class StreamOptions(SeedOptions, TruncationOptions):
         None,
         "Class of the images of a conditional network: a number, a name, shares (day:0.5,night:0.5) or random.",
         metavar="CLASS",
+        number=int,
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from gantk.codes.given import GivenCodes
+from gantk.codes.given import GivenCodes, numbers_of
 from gantk.errors import GantkError, UsageError
 from gantk.lse.codes import CodeStream
 from gantk.lse.teachers import Teacher
@@ -49,7 +49,7 @@ def given_targets(given: object, info: HeadInfo) -> list[Named]:
     """
     if given is None:
         return []
-    if isinstance(given, np.ndarray) and given.ndim == 2:
+    if isinstance(given, str) or getattr(given, "ndim", None) == 2:
         given = [given]
     pairs: list[tuple[str, object]]
     if isinstance(given, Mapping):
@@ -59,12 +59,11 @@ def given_targets(given: object, info: HeadInfo) -> list[Named]:
         pairs = [item if isinstance(item, tuple) else (f"target {place}", item) for place, item in enumerate(each)]
     found = []
     for name, label in pairs:
-        array = np.asarray(label)
+        said = f"The {name}" if name.startswith("target ") else f"The target {name}"
+        array = numbers_of(label, said)
         if array.shape != (info.size, info.size):
-            raise GantkError(
-                f"The target {name} has the shape {array.shape}: give label maps {(info.size, info.size)}."
-            )
-        check_ids(array, info.classes, f"The target {name}")
+            raise GantkError(f"{said} has the shape {array.shape}: give label maps {(info.size, info.size)}.")
+        check_ids(array, info.classes, said)
         found.append((name, array.astype(np.uint8)))
     return found
 

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from gantk.errors import GantkError, UsageError, suggestion
+from gantk.generators.arguments import described
 from gantk.generators.base import Generator
 from gantk.lse.label_rules import ADE_CLASSES, FACE, FACE_19, SCENES, scene_classes
 from gantk.pictures.label_maps import IGNORE, find_label_maps, read_label_map, read_numbers
@@ -23,6 +24,7 @@ from gantk.predictors.base import Predictor
 from gantk.predictors.defaults import segmenter_for
 from gantk.predictors.grids import resize_grid
 from gantk.predictors.head_info import Colour, palette
+from gantk.predictors.load import predictor_in
 from gantk.store.text import read_text
 
 OTHERS = ("other", "background", "bg")
@@ -189,8 +191,9 @@ def teacher_of(
             "There is no teacher for this model: give --teacher module:callable that returns class logits "
             "[N, K, H, W], a predictor's file, or a folder of label maps."
         )
+    given = predictor_in(given, generator)
     if not isinstance(given, Predictor):
-        raise UsageError(f"The {option} is a {type(given).__name__}: give a predictor, such as load_predictor('demo').")
+        raise UsageError(f"The {option} is {described(given)}: give a predictor, such as load_predictor('demo').")
     if not given.class_names:
         raise UsageError(f"The predictor {given.name!r} has no segmentation to learn from: choose another {option}.")
     return _by_rule(given, name or given.name, classes)

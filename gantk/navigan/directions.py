@@ -16,6 +16,7 @@ Shape legend: O/I output and input channels, K x K the kernel, D directions, R v
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,15 +25,16 @@ import torch
 from torch import Tensor
 
 from gantk.errors import GantkError, UsageError
-from gantk.generators.base import Generator
+from gantk.generators.base import Generator, Truncation
 from gantk.navigan.bases import Basis, VectorBasis
 from gantk.navigan.target import GeneratorTarget, Prefix, Target
+from gantk.store.brief import brief
 
 NEARLY_ONE = 2e-6
 KINDS = ("svd", "svd_rectification", "hessian", "hessian_rectification", "fixed")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class WeightDirections:
     """Directions in the weights of one convolution.
 
@@ -56,6 +58,8 @@ class WeightDirections:
     identity: Mapping[str, Any] = field(default_factory=dict)
     meta: Mapping[str, Any] = field(default_factory=dict)
 
+    __repr__ = brief
+
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise GantkError(f"Weight directions of kind {self.kind!r} are unknown: {', '.join(KINDS)}.")
@@ -78,7 +82,7 @@ class WeightDirections:
 
     def delta(self, index: int) -> Tensor:
         """Direction `index` [O, I, K, K], of length one."""
-        if not -len(self) <= index < len(self):
+        if not hasattr(index, "__index__") or not -len(self) <= index < len(self):
             raise UsageError(f"Direction {index} does not exist: {self.name} has 0 to {len(self) - 1}.")
         index %= len(self)
         if self.coefficients is None:
@@ -167,7 +171,7 @@ class WeightDirections:
         codes: object,
         row: int = 0,
         strength: float | None = None,
-        truncation: str | None = None,
+        truncation: str | float | Truncation | None = None,
     ) -> Tensor:
         """Images [N, C, H, W] in [-1, 1] of codes, with the weight moved along one direction.
 
@@ -185,6 +189,8 @@ class WeightDirections:
         from gantk.codes.latents import parse_truncation
         from gantk.codes.source import CodeSource
 
+        if strength is not None and not math.isfinite(strength):
+            raise UsageError(f"strength is {strength}: give a finite number.")
         target = self.target(generator)
         given = given_codes(generator, codes)
         source = CodeSource(generator, None, 0, parse_truncation(truncation, generator.spec), codes=given)

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from gantk.errors import GantkError, UsageError
-from gantk.generators.rows import parse_layers
+from gantk.generators.rows import parse_numbers
 from gantk.navigan.directions import WeightDirections, render, weights_of
 from gantk.navigan.metrics import Metric, metric_for, squared
 from gantk.navigan.options import SHOWN, ApplyOptions
@@ -193,7 +193,7 @@ def _edits(directions: WeightDirections, options: ApplyOptions, default: float) 
     pick: Sequence[int] = range(min(SHOWN, len(directions)))
     if options.pick is not None:
         every = isinstance(options.pick, str) and options.pick.strip() == "all"
-        pick = parse_layers(None if every else options.pick, len(directions))
+        pick = parse_numbers(None if every else options.pick, len(directions), "direction", "--pick")
     edits = []
     for number in pick:
         scale = directions.scale(number, default)

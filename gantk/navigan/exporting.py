@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from gantk.errors import UsageError
-from gantk.generators.rows import parse_layers
+from gantk.generators.arguments import checked, described
+from gantk.generators.rows import parse_numbers
 from gantk.navigan.directions import WeightDirections, weights_of
 from gantk.navigan.files import save, save_checkpoint, save_deformation, save_eigenvectors
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 Form = Literal["gantk", "eigenvectors", "deformation", "checkpoint", "generator"]
 
 
+@checked
 def export(
     weights: object,
     path: str | Path,
@@ -43,7 +45,9 @@ def export(
         UsageError: things that do not go together, or a direction that does not exist.
     """
     directions = weights_of(weights)
-    numbers = parse_layers(pick, len(directions))
+    if form is not None and form not in get_args(Form):
+        raise UsageError(f"form is {described(form)}: give one of {', '.join(get_args(Form))}.")
+    numbers = parse_numbers(pick, len(directions), "direction", "--pick")
     if pick is not None:
         directions = directions.select(numbers)
     if form is None:

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from gantk.errors import GantkError, UsageError
+from gantk.generators.arguments import checked
 from gantk.navigan.bases import Basis, SvdBasis, VectorBasis
 from gantk.navigan.directions import WeightDirections
 from gantk.navigan.kept import FORMAT, TITLE, VERSION, read_kept
@@ -55,6 +56,7 @@ def save(path: str | Path, directions: WeightDirections) -> Path:
     return write_atomic(path, serialize(data, metadata=header_of(FORMAT, VERSION, fields)))
 
 
+@checked
 def load_weights(name: str | Path, conv: str | None = None, basis: WeightDirections | None = None) -> WeightDirections:
     """Weight directions of any of the kinds above, by the name of a file, or of one that ships with gantk.
 

@@ -60,6 +60,8 @@ def ruler(target: Target, metric: Metric, codes: Tensor, at_once: int = ALL) -> 
         embedded = embedded_in_parts(metric, prefix, at_once, lambda part, _: target.images(part))
         pairs = [squared([part.roll(shift, 0) for part in embedded], embedded) for shift in range(1, len(codes))]
     between = float(torch.stack(pairs).mean())
+    if between == 0 and bool((codes == codes[:1]).all()):
+        raise GantkError("A recommended strength compares different samples, and there is one: give more, see --num.")
     if not math.isfinite(between) or between <= 0:
         raise GantkError(
             f"The metric {metric.name} sees a distance of {between} between different samples: choose another."

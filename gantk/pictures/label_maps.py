@@ -87,6 +87,8 @@ def find_label_maps(folder: Path) -> list[Path]:
 
 def check_ids(label: npt.NDArray[Any], classes: int, what: str) -> None:
     """Raise GantkError where a map has a number that is neither a class nor 255."""
+    if label.dtype.kind == "f" and not (np.isfinite(label) & (label == np.round(label))).all():
+        raise GantkError(f"{what} has numbers that are not whole: give the numbers of classes.")
     wrong = label[((label >= classes) | (label < 0)) & (label != IGNORE)]
     if wrong.size:
         raise GantkError(

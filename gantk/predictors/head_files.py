@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gantk.errors import GantkError
+from gantk.generators.arguments import checked
 from gantk.generators.base import Generator
 from gantk.predictors.head_info import FIELDS, FORMAT, HeadInfo, info_of, palette
 from gantk.predictors.head_networks import NETWORKS, LadderNetwork, LinearNetwork, PointwiseNetwork
@@ -44,6 +45,7 @@ def is_head(path: Path) -> bool:
     return path.suffix == ".pth" or names_format(path, FORMAT)
 
 
+@checked
 def load_head(path: str | Path, generator: Generator | None = None, force: bool = False) -> Head:
     """A head from its file, on the generator's device when one is given, which is then compared with the head's.
 

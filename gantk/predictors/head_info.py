@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.errors import GantkError, UsageError
+from gantk.store.brief import brief
 from gantk.store.json_values import JsonTable, items, shown, table, text, texts, whole, wholes
 
 if TYPE_CHECKING:
@@ -104,12 +105,14 @@ class Weight:
     array: npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LearnedHead:
     """A head as a result keeps it: what it is, and the weights of its network."""
 
     info: HeadInfo
     weights: tuple[Weight, ...]
+
+    __repr__ = brief
 
     @property
     def parameters(self) -> int:

@@ -170,12 +170,12 @@ def default_taps(generator: Generator, which: str = "all") -> tuple[str, ...]:
     return tuple(layer.name for layer in mapped)
 
 
-def parse_taps(text: str | Sequence[str] | None, generator: Generator) -> tuple[str, ...]:
+def parse_taps(text: str | int | Sequence[str | int] | None, generator: Generator) -> tuple[str, ...]:
     """The maps that ``--taps`` names: `all` (default), `last`, or a list of layers such as ``8x8/conv1,10-12``."""
     from gantk.generators.rows import parse_layers
 
     if text is not None and not isinstance(text, str):
-        text = ",".join(text)
+        text = str(text) if isinstance(text, int) else ",".join(map(str, text))
     if text is None or text in ("all", "last"):
         return default_taps(generator, text or "all")
     names = {layer.name: layer.index for layer in generator.layers}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,8 @@ import torch
 from torch import Tensor
 
 from gantk.errors import GantkError, UsageError, suggestion
+from gantk.generators.arguments import described
+from gantk.generators.devices import resolve_device
 from gantk.predictors.base import Predictor
 from gantk.predictors.resampling import resize
 from gantk.store.channels import colours
@@ -24,7 +27,7 @@ NAMES = ("demo", "imagenet", "inception", "places365", "lpips-alex", "lpips-vgg"
 
 
 def load_predictor(
-    name: str | Path,
+    name: str | Path | Callable[[Tensor], Any],
     device: str | torch.device = "cpu",
     generator: Generator | None = None,
     force: bool = False,
@@ -48,7 +51,8 @@ def load_predictor(
               function of image_NCHW that returns scores [N, A] or a dictionary of scores [N] (for the names of the
               former it may have an attribute `attribute_names`), or class logits [N, K, H, W] (for those,
               `class_names`). This runs that code, so it is refused unless `code` is true or the name was typed on
-              this command line.
+              this command line;
+            - in Python such a function or module itself.
         generator: what a head is for; it is compared with the head's probe. Needed for LinearGAN's files.
         force: take a head of another generator with the same maps.
         code: whether `name` may name code; never say so of a name that was read from a file.
@@ -58,7 +62,15 @@ def load_predictor(
         UsageError: no such name, or it names code and may not.
         GantkError: the files are absent or damaged, or the code does not fit.
     """
-    text = str(name)
+    device = device if isinstance(device, torch.device) else resolve_device(device)
+    if not isinstance(name, (str, os.PathLike)):
+        found = predictor_in(name)
+        if not isinstance(found, Predictor):
+            raise UsageError(
+                f"{option or 'name'} is {described(name)}: give a predictor's name, a path, or a function of images."
+            )
+        return found.to(device)
+    text = os.fspath(name)
     if text == "demo":
         from gantk.predictors.demo import DemoPredictor
 
@@ -98,6 +110,35 @@ def load_predictor(
     from gantk.predictors.demo import DemoPredictor
 
     return DemoPredictor.from_path(Path(text)).to(device)
+
+
+def predictor_in(value: object, generator: Generator | None = None) -> object:
+    """The predictor that a value can stand for: a function of images, a module, or a result with a predictor or a head;
+    what can stand for none as it is.
+
+    Args:
+        generator: that a head reads.
+
+    Raises:
+        GantkError: the head is another generator's.
+    """
+    from gantk.generators.base import Generator
+    from gantk.predictors.head_info import LearnedHead
+    from gantk.predictors.heads import Head
+
+    if isinstance(value, (Predictor, Generator, type)) or value is None:
+        return value
+    head = value if isinstance(value, LearnedHead) else getattr(value, "head", None)
+    if isinstance(head, LearnedHead):
+        return head.head(generator)
+    if isinstance(head, Head):
+        return head if generator is None else head.bind(generator)
+    made = getattr(value, "predictor", None)
+    if callable(made) and isinstance(found := made(), Predictor):
+        return found
+    if callable(value):
+        return _adopt(value, getattr(value, "__name__", type(value).__name__))
+    return value
 
 
 def _adopt(found: object, text: str) -> Predictor:

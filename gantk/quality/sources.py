@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,7 @@ from gantk.pictures.images import as_saved, to_rgb8
 from gantk.pictures.opening import open_picture
 from gantk.predictors.base import Predictor
 from gantk.predictors.load import load_predictor
-from gantk.store.channels import colours
+from gantk.store.channels import LARGEST, colours
 from gantk.store.fingerprint import fingerprint
 from gantk.store.progress import progress
 
@@ -58,6 +58,24 @@ def read_folder(name: str | Path) -> Pictures:
         what = f"has no images ({', '.join(SUFFIXES)})" if path.is_dir() else "does not exist"
         raise UsageError(f"The folder {path} {what}: give a folder of images, or a generator.")
     return Pictures(path, files)
+
+
+def images_of(given: Tensor | npt.NDArray[Any]) -> Tensor:
+    """Images [N, C, H, W] in [-1, 1] of such floats, or of uint8 [N, H, W, C].
+
+    Raises:
+        UsageError: they are neither.
+    """
+    images = given if isinstance(given, Tensor) else torch.from_numpy(np.ascontiguousarray(given))
+    if images.dtype == torch.uint8 and images.ndim == 4 and images.shape[-1] in (1, 3, 4):
+        return images.permute(0, 3, 1, 2).float().div(127.5).sub(1.0)
+    beyond = bool((~(images.abs() <= LARGEST)).any())  # true of what is no number, too
+    if images.is_floating_point() and images.ndim == 4 and not beyond:
+        return images.float()
+    raise UsageError(
+        f"An array of {given.dtype} {tuple(given.shape)} is no set of images: give uint8 [N, H, W, C], or finite "
+        "floats [N, C, H, W] in [-1, 1]."
+    )
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ Shape legend: N samples, M real images, F features.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ from gantk.codes.given import GivenCodes
 from gantk.codes.latents import parse_truncation
 from gantk.codes.source import CodeSource, show_truncation
 from gantk.errors import GantkError, UsageError
+from gantk.generators.arguments import described
 from gantk.generators.base import Generator
 from gantk.predictors.base import Predictor
 from gantk.quality.comparison import compare
@@ -28,6 +30,7 @@ from gantk.quality.sources import (
     Side,
     Titled,
     features_of,
+    images_of,
     pixels_of,
     read_folder,
     reader_for,
@@ -41,7 +44,7 @@ from gantk.store.memory import require
 
 PIXELS = 128  # of a picture's longer side on the page
 
-Given = Generator | Titled | Pictures | str | Path | Tensor
+Given = Generator | Titled | Pictures | str | Path | Tensor | npt.NDArray[Any]
 
 
 @verb(CompareOptions)
@@ -51,7 +54,8 @@ def measure(
     """Say how near samples are to real images: Frechet and kernel distance, precision, recall, density, coverage.
 
     Args:
-        samples: a generator, a folder of images, or images [N, C, H, W] in [-1, 1].
+        samples: a generator, a folder of images, or images of torch or numpy: floats [N, C, H, W] in [-1, 1], or uint8
+            [N, H, W, C].
         reals: the same; where it is a generator, it is not truncated, and drawn from the next seed.
         reader: whose features images are compared by; by default the bundled predictor for bundled generators, else
             `imagenet`. Only with `inception` are the distances FID and KID.
@@ -61,6 +65,7 @@ def measure(
         GantkError: no features are installed, or there are fewer than four images.
     """
     samples, reals = (read_folder(side) if isinstance(side, (str, Path)) else side for side in (samples, reals))
+    samples, reals = (images_of(side) if isinstance(side, (Tensor, np.ndarray)) else side for side in (samples, reals))
     titles = [side.name if isinstance(side, Titled) else None for side in (samples, reals)]
     samples, reals = (side.generator if isinstance(side, Titled) else side for side in (samples, reals))
     for name in ("truncation", "seeds"):
@@ -140,7 +145,7 @@ def _side(
     if isinstance(given, Tensor):
         return AtHand(given, total)
     raise UsageError(
-        f"A {type(given).__name__} is no set of images: give a generator, a folder, or a tensor of images."
+        f"The images are {described(given)}: give a generator, a folder, or images [N, C, H, W] in [-1, 1]."
     )
 
 

@@ -13,11 +13,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gantk.codes.given import numbers_of
 from gantk.errors import GantkError, UsageError, suggestion
+from gantk.generators.arguments import described
 from gantk.generators.base import Generator
 from gantk.pictures import shapes
 from gantk.pictures.label_maps import read_numbers
 from gantk.pictures.opening import open_values
+from gantk.predictors.base import Predictor
+from gantk.predictors.load import predictor_in
 from gantk.resefa.regions import Labels, Region, Regions, at_size, margin_pixels, safe_name
 from gantk.resefa.tables import CLASS_GROUPS, WORLD, published_box
 from gantk.store.files import load_npy
@@ -155,24 +159,37 @@ def regions_from(generator: Generator, given: object, size: int, margin: float) 
         labels = Labels(tuple(seer.class_names), seer)
         return Regions(tuple(parse_region(name, labels) for name in WORLD), size, border, labels)
     if not isinstance(given, Mapping):
-        raise UsageError(f"The regions are a {type(given).__name__}: give a table of name -> where it is.")
+        raise UsageError(f"The regions are {described(given)}: give a table of name -> where it is.")
     items: list[Region] = []
     sight: Labels | None = None
     for name, where in given.items():
         seer, chosen = where if isinstance(where, tuple) and len(where) == 2 else (where, None)
-        if hasattr(seer, "class_names"):
+        if not isinstance(seer, np.ndarray) and isinstance(found := predictor_in(seer, generator), Predictor):
+            seer = found
             if sight is not None and sight.segmenter is not seer:
                 raise UsageError(f"The region {name!r} has another segmenter than those before: use one for all.")
             sight = Labels(tuple(seer.class_names), seer)
             words = [chosen] if isinstance(chosen, (str, int)) else chosen
             text = name if words is None else f"{name}={','.join(map(str, words))}"
+            if words is None and not {*CLASS_GROUPS.get(name, (name,))} <= {*sight.names}:
+                known = suggestion(str(name), sight.names)
+                raise UsageError(
+                    f"The region {name!r} is no class that {found.name!r} sees.{known} Say of which classes it is: "
+                    f"{{{name!r}: (predictor, ['CLASS', ...])}}."
+                )
             items.append(parse_region(text, sight))
         elif where is None:
             items.append(parse_region(str(name), None))
-        elif isinstance(where, (tuple, list)) and len(where) == 4:
+        elif isinstance(where, str):
+            items.append(parse_box(f"{name}={where}"))
+        elif (
+            isinstance(where, (tuple, list))
+            and len(where) < 6
+            and all(isinstance(each, (int, float)) for each in where)
+        ):
             items.append(parse_box(f"{name}={','.join(map(str, where))}"))
         else:
-            items.append(_mask_region(str(name), np.asarray(where), generator.spec.size, size))
+            items.append(_mask_region(str(name), numbers_of(where, f"The region {name!r}"), generator.spec.size, size))
     return Regions(tuple(items), size, border, sight)
 
 

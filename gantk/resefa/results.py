@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from gantk.codes.directions import Direction
 from gantk.codes.kept_directions import save_direction
+from gantk.errors import UsageError, suggestion
 from gantk.resefa.claims import DIRECTIONS, JACOBIAN, compared, finding, quotients
 from gantk.runs.claims import Claims, plain
 from gantk.runs.results import Export, Result, record
@@ -204,6 +205,11 @@ class JacobianResult(Result):
             for r in self.responses
         ]  # fmt: skip
 
+    @property
+    def directions(self) -> tuple[Direction, ...]:
+        """Of every region that `leading` solved, for verbs that take directions."""
+        return tuple(each.direction for each in self.leading)
+
     def exports(self) -> Iterator[Export]:
         for found in self.leading:
             yield _export(found.name, found.direction, f"leading directions of {found.name}")
@@ -321,10 +327,18 @@ class DirectionsResult(Result):
     def __getitem__(self, which: int | str) -> RegionDirections:
         if isinstance(which, int):
             return self.regions[which]
-        return next(region for region in self.regions if region.name == which)
+        names = [region.name for region in self.regions]
+        if which not in names:
+            raise UsageError(f"There are no directions of a region {which!r}.{suggestion(str(which), names)}")
+        return self.regions[names.index(which)]
 
     def __len__(self) -> int:
         return len(self.regions)
+
+    @property
+    def directions(self) -> tuple[Direction, ...]:
+        """Of every region, for verbs that take directions."""
+        return tuple(region.direction for region in self.regions)
 
     @property
     def middle(self) -> float:
@@ -339,6 +353,14 @@ class DirectionsResult(Result):
         )
 
     def table(self) -> list[dict[str, object]]:
+        """A row for every method and level of a region; where nothing was measured, for every direction of it."""
+        if not any(region.scores for region in self.regions):
+            return [
+                {"region": r.name, "direction": number, "eigenvalue": float(r.eigenvalues[number]),
+                 "quotient": float(r.quotients[number]), "scale": float(r.scales[number])}
+                for r in self.regions
+                for number in range(len(r.direction))
+            ]  # fmt: skip
         return [
             {"region": r.name, "method": s.method, "level": s.level, "roir": s.roir, "outside": s.outside,
              "best": s.best, "reached": s.reached, "count": s.count}

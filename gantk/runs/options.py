@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import operator
+import os
 import types
 import typing
 from collections.abc import Mapping
@@ -27,6 +28,16 @@ LARGEST_SEED = 2**63 - 1
 LARGEST_FLOAT = 1e12
 AUTOMATIC = 0  # of an option that is chosen by itself: what the word auto stands for
 AUTO = "auto"
+
+_LOADED = " The work is done where the generator lies, as it is: gantk.load_generator takes device and precision."
+OF_COMMANDS = {
+    "device": _LOADED,
+    "precision": _LOADED,
+    "output_dir": " Everything stays in memory: keep what is found with result.save(folder).",
+    "shard": " Parts of a run are for the command line: see docs/slurm.md.",
+    "config": " Files of settings are for the command line: give the options as keywords.",
+}
+"""Options of commands that are none of a verb -> how the same is done in Python."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +60,7 @@ class About:
         auto: of a number that ``auto`` leaves to the runner (`gantk.runs.batches`): the largest that it chooses.
         gradients: whether what is computed at once is differentiated, which needs more memory.
         address: the value may be an https address where it was typed for this invocation.
+        number: of a text: the kind of number, int or float, that stands for its own text in Python.
     """
 
     help: str
@@ -69,6 +81,7 @@ class About:
     auto: int | None = None
     gradients: bool = False
     address: bool = False
+    number: type | None = None
 
 
 class InputKeywords(TypedDict, total=False):
@@ -93,6 +106,7 @@ class AboutKeywords(InputKeywords, total=False):
     """The keywords of `About`."""
 
     identity: bool
+    number: type | None
 
 
 # Any: the default of any option, and a field that dataclasses make of it, whose type is that of the annotation
@@ -129,6 +143,7 @@ class Field:
         several: whether the option may be repeated (a tuple).
         pair: how many values one use takes; 1 but for fields such as ``tuple[float, float]``.
         optional: whether None is a value.
+        instead: of a text, other types that Python may give; in a tuple, of each of its values.
     """
 
     name: str
@@ -138,6 +153,7 @@ class Field:
     several: bool
     pair: int
     optional: bool
+    instead: tuple[type, ...] = ()
 
     @property
     def required(self) -> bool:
@@ -160,7 +176,7 @@ def fields_of(options: type) -> tuple[Field, ...]:
 
 @cache
 def _fields_of(options: type) -> tuple[Field, ...]:
-    hints = typing.get_type_hints(options)
+    hints = options_hints(options)
     found = []
     for field in dataclasses.fields(options):
         about = field.metadata.get("about")
@@ -170,8 +186,26 @@ def _fields_of(options: type) -> tuple[Field, ...]:
         if field.default_factory is not dataclasses.MISSING:
             default = field.default_factory()
         kind, several, pair, optional = _resolve(hints[field.name])
-        found.append(Field(field.name, about, default, kind, several, pair, optional))
+        instead = _instead(hints[field.name], about) if kind is str and not several else ()
+        found.append(Field(field.name, about, default, kind, several, pair, optional, instead))
     return tuple(found)
+
+
+# Any: annotations, as below
+def options_hints(options: type) -> dict[str, Any]:
+    """The types of the fields of an options class, by name."""
+    return typing.get_type_hints(options)
+
+
+def _instead(hint: Any, about: About) -> tuple[type, ...]:
+    """Other types than text of ``str | int | tuple[int, ...] | None``, and those of numbers that stand for a text."""
+    found: list[type] = [] if about.number is None else [int, about.number]
+    for part in typing.get_args(hint):
+        if typing.get_origin(part) is tuple:
+            found += [tuple, *(inner for inner in typing.get_args(part) if inner is not Ellipsis)]
+        elif part not in (str, type(None)):
+            found.append(part)
+    return tuple(found) if float not in found else (*found, int)
 
 
 # Any: an annotation may be a class, a union, a Literal or a generic alias
@@ -200,18 +234,33 @@ class Options:
 
     def __post_init__(self) -> None:
         for field in fields_of(type(self)):
-            value = getattr(self, field.name)
-            if isinstance(value, list):
-                object.__setattr__(self, field.name, tuple(value))
-            elif field.several and not isinstance(value, tuple):
-                object.__setattr__(self, field.name, (value,))
+            value = _plain_value(getattr(self, field.name))
+            if field.several and not isinstance(value, tuple):
+                value = (value,)
             elif field.about.auto is not None and value == AUTO:
-                object.__setattr__(self, field.name, AUTOMATIC)
-            check_value(field, getattr(self, field.name))
+                value = AUTOMATIC
+            elif type(value) in field.instead and isinstance(value, (int, float)):
+                value = str(value)  # a single number stands for its text
+            elif isinstance(value, tuple) and field.about.metavar == "LIST" and not (field.several or field.instead):
+                value = ",".join(map(str, value))
+            object.__setattr__(self, field.name, value)
+            check_value(field, value)
 
     def plain(self) -> dict[str, object]:
         """Name -> value, for a manifest."""
         return {field.name: getattr(self, field.name) for field in fields_of(type(self))}
+
+
+def _plain_value(value: Any) -> Any:
+    """What Python gives for an option, as a command line would: numbers of numpy and torch as numbers, a path as text,
+    lists, ranges and arrays as tuples."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if hasattr(value, "tolist") and hasattr(value, "shape"):
+        value = value.tolist()
+    if isinstance(value, (list, tuple, range)):
+        return tuple(_plain_value(part) for part in value)
+    return value
 
 
 def check_value(field: Field, value: object) -> None:
@@ -243,8 +292,13 @@ def check_single(field: Field, value: object, typed: object = None) -> None:
         if not isinstance(value, bool):
             raise UsageError(f"{field.dashed} is {shown}: give true or false.")
         return
+    if field.kind is str:
+        parts = value if isinstance(value, tuple) and tuple in field.instead else (value,)
+        if any(not isinstance(part, (str, *field.instead)) or isinstance(part, bool) for part in parts):
+            raise UsageError(f"{field.dashed} is {shown}: give {_wanted(field)}.")
+        return
     if field.kind not in (int, float):
-        return  # text, or an object that a verb takes from Python; the verb reads it
+        return  # an object that a verb takes from Python; the verb reads it
     whole = isinstance(value, int) or (field.kind is int and hasattr(value, "__index__"))
     if about.auto is not None and value == AUTOMATIC and not isinstance(value, bool) and typed is None:
         return  # chosen before a verb sees it
@@ -272,12 +326,28 @@ def _wanted(field: Field) -> str:
     if field.kind is bool:
         return "true or false"
     if field.kind not in (int, float):
-        return "a text"
+        return "a text" + (f" ({field.about.metavar})" if field.about.metavar else "")
     what = "a whole number" if field.kind is int else "a finite number"
     ends = range_of(field)
     if ends:
         return f"{what} {ends}" + (f" or {AUTO}" if field.about.auto is not None else "")
     return what if field.kind is float else f"{what} of at most {LARGEST_INT}"
+
+
+def said_of(field: Field) -> str:
+    """An option as a line of documentation: its name, what it does, its range, its default."""
+    about = field.about
+    parts = [about.help.rstrip(".")]
+    if ends := range_of(field):
+        parts.append(ends)
+    if field.choices:
+        parts.append("one of " + ", ".join(map(str, field.choices)))
+    if about.default_text:
+        parts.append(f"default: {about.default_text}")
+    elif not field.required and field.default is not None and field.default != ():
+        several = isinstance(field.default, tuple)
+        parts.append("default: " + (", ".join(map(str, field.default)) if several else str(field.default)))
+    return f"{field.name}: {'; '.join(parts)}."
 
 
 def range_of(field: Field) -> str:
@@ -306,7 +376,8 @@ def changed(options: type[OptionsT], given: OptionsT | None, changes: Mapping[st
     names = _names_of(options)
     for name in changes:
         if name not in names:
-            raise UsageError(f"{name!r} is no option here.{suggestion(name, set(names.values()))}")
+            hint = OF_COMMANDS.get(name) or suggestion(name, set(names.values()))
+            raise UsageError(f"{name!r} is no option here.{hint}")
     changes = {names[name]: value for name, value in changes.items()}
     return dataclasses.replace(given, **changes) if given is not None else made(options, changes)
 

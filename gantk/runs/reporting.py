@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gantk.errors import GantkError, StoreError
+from gantk.generators.arguments import checked
 from gantk.runs.manifest import MANIFEST_SUFFIX, read_manifest, shard_of
 from gantk.runs.results import RESULT_SUFFIX, Result, read_result, stem_of
 from gantk.runs.table import find_reported, is_reported
@@ -98,6 +99,7 @@ def read_run(task: Reported, directory: Path) -> Result:
     return upgraded
 
 
+@checked
 def load_result(path: Path | str) -> Result:
     """The result in a run directory (or its `<task>.result.json`), of whatever task and version of gantk.
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, dataclass_transform
 from gantk.errors import StoreError
 from gantk.runs.claims import Claims, Part, plain, said
 from gantk.runs.structure import Image, Sink, Source, from_plain, images_of, to_plain
+from gantk.store.brief import brief
 from gantk.store.files import load_json, save_json
 
 if TYPE_CHECKING:
@@ -31,8 +32,14 @@ T = TypeVar("T")
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, eq_default=False)
 def record(cls: type[T]) -> type[T]:
-    """A frozen keyword-only dataclass, for results and their parts; two are the same only where they are one."""
-    return dataclass(frozen=True, kw_only=True, eq=False, repr=not issubclass(cls, Result))(cls)
+    """A frozen keyword-only dataclass, for results and their parts; two are the same only where they are one.
+
+    `repr` of a part says how large its arrays are, and what the rest is where that is short.
+    """
+    made = dataclass(frozen=True, kw_only=True, eq=False, repr=False)(cls)
+    if cls.__repr__ is object.__repr__:
+        made.__repr__ = brief  # type: ignore[method-assign]
+    return made
 
 
 @dataclass(frozen=True)

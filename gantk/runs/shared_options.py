@@ -50,7 +50,15 @@ class TruncationOptions(Options):
         originals=("--trunc",),
         metavar="PSI[:ROWS]",
         default_text="what the model's file recommends",
+        number=float,
     )
+
+    def __post_init__(self) -> None:
+        given: object = self.truncation
+        if hasattr(given, "psi") and hasattr(given, "layers"):  # a `gantk.Truncation`
+            text = str(given.psi) if given.layers is None else f"{given.psi}:{given.layers}"
+            object.__setattr__(self, "truncation", text)
+        super().__post_init__()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +70,7 @@ class LabelOptions(Options):
         originals=("--class",),
         metavar="CLASS",
         file=True,
+        number=int,
     )
 
 

@@ -15,11 +15,12 @@ from __future__ import annotations
 import functools
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from gantk.runs.options import Options, changed
+from gantk.errors import UsageError
+from gantk.runs.options import AUTO, Options, changed, fields_of, options_hints, said_of
 from gantk.runs.shared_options import RunOptions
 from gantk.store.lazy import resolve
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from gantk.runs.stores import Store
 
 R = TypeVar("R", bound="Result")
+
+OPTIONS_SAID = "Options,"  # where a docstring begins to list them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,7 +179,8 @@ def verb(options: type[Options], *, within: bool = False) -> Callable[[Callable[
     """Make a function that takes ``options`` and ``store`` as keywords the public verb of a task.
 
     The verb takes ``options=None`` (the defaults), single fields as keywords, ``store=None`` (memory) and
-    ``progress=None``: silent; True shows bars on stderr.
+    ``progress=None``: silent; True shows bars on stderr. `help` shows all of them, see `with_options`. Arguments are
+    compared with their annotations; a function, or a result with one, stands for the predictor it can be made into.
 
     Args:
         options: the class.
@@ -185,7 +189,9 @@ def verb(options: type[Options], *, within: bool = False) -> Callable[[Callable[
     """
 
     def decorate(function: Callable[..., R]) -> Callable[..., R]:
-        names = [name for name in inspect.signature(function).parameters if name not in ("options", "store")]
+        whole = inspect.signature(function)
+        taken = [each for name, each in whole.parameters.items() if name not in ("options", "store")]
+        signature = whole.replace(parameters=taken)
 
         @functools.wraps(function)
         def call(
@@ -199,18 +205,94 @@ def verb(options: type[Options], *, within: bool = False) -> Callable[[Callable[
             from gantk.runs.stores import MemoryStore
             from gantk.store.progress import shown
 
-            given = {name: named.pop(name) for name in names if name in named}
+            given = {name: named.pop(name) for name in signature.parameters if name in named}
+            kept = _store(store) or MemoryStore()
             chosen = changed(kind, options, named)
-            inputs = {str(place): value for place, value in enumerate(arguments)} | given
-            kept = store or MemoryStore()
+            inputs = _inputs(function.__name__, signature, arguments, given)
             with shown(store is not None if progress is None else progress):
                 return halving(
-                    lambda changed: function(*arguments, **given, options=changed, store=kept),
+                    lambda changed: function(**inputs, options=changed, store=kept),
                     settled(chosen, inputs), kept, within,
                 )  # fmt: skip
 
-        call.OPTIONS = kind  # type: ignore[attr-defined]
-        return call
+        return with_options(call, kind, taken)
 
     kind = options
     return decorate
+
+
+def _inputs(
+    name: str, signature: inspect.Signature, arguments: Sequence[object], given: Mapping[str, object]
+) -> dict[str, object]:
+    """The arguments of a verb by name, compared with their annotations.
+
+    Raises:
+        UsageError: one is missing, too many, given twice, or of another kind.
+    """
+    from gantk.generators.arguments import check_arguments, parts_of
+
+    try:
+        inputs = dict(signature.bind(*arguments, **given).arguments)
+    except TypeError as error:
+        raise UsageError(
+            f"{name}(): {error}; its arguments are {', '.join(signature.parameters)}, its options are keywords."
+        ) from error
+    for key, value in list(inputs.items()):
+        if "Predictor" in (parts := parts_of(signature.parameters[key].annotation)) and set(parts) <= {
+            "Predictor",
+            "None",
+        }:
+            from gantk.generators.base import Generator
+            from gantk.predictors.load import predictor_in
+
+            model = inputs.get("generator")
+            inputs[key] = predictor_in(value, model if isinstance(model, Generator) else None)
+    check_arguments(signature, inputs)
+    return inputs
+
+
+def _store(given: object) -> Store | None:
+    from gantk.generators.arguments import described
+    from gantk.runs.stores import Store
+
+    if given is not None and not isinstance(given, Store):
+        raise UsageError(
+            f"store is {described(given)}, and a store of a run is expected: leave it out, and keep what is found with "
+            "result.save(folder)."
+        )
+    return given
+
+
+def with_options(
+    function: Callable[..., R], options: type[Options], taken: Sequence[inspect.Parameter]
+) -> Callable[..., R]:
+    """A function that takes the fields of an options class as keywords, with a signature and a docstring that say so.
+
+    Args:
+        taken: its parameters beside the options.
+    """
+    names = {each.name for each in taken}
+    fields = [field for field in fields_of(options) if not (field.about.hidden or field.name in names)]
+    hints = options_hints(options)
+    empty = inspect.Parameter.empty
+    keywords: list[tuple[str, object, object]] = []
+    for field in fields:
+        default = empty if field.required else AUTO if field.about.auto is not None else field.default
+        hint = hints[field.name] if field.about.number is None else hints[field.name] | field.about.number
+        keywords.append((field.name, default, hint))
+    keywords += [("options", None, f"{options.__name__} | None"), ("store", None, "Store | None")]
+    keywords += [("progress", None, "bool | None")]
+    only = inspect.Parameter.KEYWORD_ONLY
+    added = [inspect.Parameter(name, only, default=value, annotation=hint) for name, value, hint in keywords]
+    returned = inspect.signature(function).return_annotation
+    signature = inspect.Signature([*taken, *added], return_annotation=returned)
+    function.__signature__ = signature  # type: ignore[attr-defined]
+    function.OPTIONS = options  # type: ignore[attr-defined]
+    said = [
+        f"{OPTIONS_SAID} as keywords, or one object of `{options.__module__}.{options.__name__}`:",
+        *(f"    {said_of(field)}" for field in fields),
+        "    store: of a run; None keeps everything in memory.",
+        "    progress: True shows bars on stderr.",
+    ]
+    function.__doc__ = f"{inspect.getdoc(function)}\n\n" + "\n".join(said)
+    return function

@@ -23,8 +23,10 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from gantk.errors import UsageError
+from gantk.generators.arguments import checked, whole
 from gantk.generators.base import PRECISIONS, Generator
 from gantk.runs.batches import free_memory
+from gantk.store.brief import brief
 from gantk.store.memory import is_out_of_memory, resident_peak
 from gantk.store.progress import progress, shown
 
@@ -65,7 +67,7 @@ class Rate:
     failed: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Speed:
     """All measurements of a generator on a device."""
 
@@ -76,6 +78,8 @@ class Speed:
     flop: int
     limits: tuple[Limits, ...]
     rates: tuple[Rate, ...]
+
+    __repr__ = brief
 
     def plain(self) -> dict[str, object]:
         """For one line of JSON."""
@@ -104,13 +108,14 @@ def _said(rate: Rate) -> str:
     return f"{head}{rate.per_second:.3g} {unit}{memory}{shares}"
 
 
+@checked
 def measure(
     generator: Generator,
     name: str = "",
-    batches: Sequence[int] = (1, 4),
+    batches: Sequence[int] | int = (1, 4),
     precisions: Sequence[str] | None = None,
     seconds: float = 1.0,
-    works: Sequence[str] = WORKS,
+    works: Sequence[str] | str = WORKS,
     show: bool = False,
 ) -> Speed:
     """Measure a generator where it is.
@@ -126,6 +131,12 @@ def measure(
     Raises:
         UsageError: a precision that the network does not have, or another work.
     """
+    works, batches = (works,) if isinstance(works, str) else works, (batches,) if isinstance(batches, int) else batches
+    if not seconds >= 0 or math.isinf(seconds):
+        raise UsageError(f"seconds is {seconds}: give a number of at least 0.")
+    for batch in batches:
+        if whole("batches", batch) < 1:
+            raise UsageError(f"batches is {batch}: give whole numbers of at least 1.")
     for work in works:
         if work not in WORKS:
             raise UsageError(f"The work {work!r} is none of {', '.join(WORKS)}.")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 BACKGROUND = 255  # white, on which alpha is composed where a format has none
 MOST_CHANNELS = 16  # more are no picture's: [N, H, W, C] given for [N, C, H, W], mostly
+LARGEST = 16.0  # of images in [-1, 1]: networks overshoot by less, and pixels up to 255 are not meant
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, by which picture programs make RGB grey
 
 
@@ -60,6 +61,10 @@ def colours(image_NCHW: Tensor) -> Tensor:
     Raises:
         GantkError: no batch of floating-point images.
     """
+    if not hasattr(image_NCHW, "is_floating_point"):
+        raise GantkError(
+            f"The images are a {type(image_NCHW).__name__}: give a torch tensor of floats [N, C, H, W] in [-1, 1]."
+        )
     channels = image_NCHW.shape[1] if image_NCHW.ndim == 4 else 0
     if not image_NCHW.is_floating_point() or not 1 <= channels <= MOST_CHANNELS:
         raise GantkError(

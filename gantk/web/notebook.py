@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gantk.errors import UsageError
+from gantk.generators.arguments import checked
 
 if TYPE_CHECKING:
     from gantk.generators.base import Generator
     from gantk.web.widget import Explorer
 
 
+@checked
 def explore(generator: Generator | str, directions: object = None, seed: int = 0) -> Explorer:
     """A picture and a slider for each direction, as a widget of a notebook.
 

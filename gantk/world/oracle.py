@@ -138,6 +138,7 @@ class DemoOracle(Generator):
         return z_ND @ self.rotation.t()
 
     def styles(self, wp_NLD: Tensor) -> Styles:
+        self._check_wp(wp_NLD)
         return tuple(wp_NLD[:, index] @ self.rotation[:, row.columns] for index, row in enumerate(ROWS))
 
     def _run(

@@ -1,0 +1,132 @@
+"""What a Python call gives, checked by the annotations of the function that takes it, before any work begins."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+import operator
+import os
+from collections.abc import Callable, Mapping
+from typing import ParamSpec, TypeVar
+
+from gantk.errors import UsageError
+from gantk.store.json_values import shown
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+WANTED = {
+    "Generator": "a generator: gantk.load_generator loads one, gantk.wrap makes one of a torch module",
+    "Module": "a generator or another torch module: gantk.load_generator loads one",
+    "Predictor": "a predictor: gantk.load_predictor loads one, or makes one of a function of images",
+    "JacobianResult": "a result of gantk.resefa.jacobian, or its options",
+    "JacobianOptions": "a result of gantk.resefa.jacobian, or its options",
+    "Read": "a session, as gantk.lse.session.read_session reads it",
+    "str": "a text",
+    "Path": "a path",
+    "PathLike[str]": "a path",
+    "bool": "true or false",
+    "int": "a whole number",
+    "float": "a number",
+}
+"""Classes that are told by their names -> what is asked for. An annotation with any other is left to the function."""
+
+
+def described(value: object) -> str:
+    """A value in a message: itself where it is short, else what it is; always on one line."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return shown(value)
+    if isinstance(value, os.PathLike):
+        return shown(os.fspath(value))
+    shape = getattr(value, "shape", None)
+    if isinstance(shape, tuple):
+        return f"an array of shape {tuple(shape)}"
+    if isinstance(value, (list, tuple, set, dict)) and "\n" not in (text := repr(value)) and len(text) <= 60:
+        return text
+    kind = value.__name__ if isinstance(value, type) else type(value).__name__
+    article = "an" if kind[:1].lower() in "aeiou" else "a"
+    return f"the class {kind}" if isinstance(value, type) else f"{article} {kind}"
+
+
+def checked(function: Callable[P, R]) -> Callable[P, R]:
+    """A public function whose arguments are compared with their annotations; see `check_arguments`."""
+    signature = inspect.signature(function)
+
+    @functools.wraps(function)
+    def call(*arguments: P.args, **named: P.kwargs) -> R:
+        bound = signature.bind(*arguments, **named)
+        check_arguments(signature, bound.arguments)
+        return function(*arguments, **named)
+
+    return call
+
+
+def check_arguments(signature: inspect.Signature, given: Mapping[str, object]) -> None:
+    """Compare arguments with annotations such as ``Generator``, ``str | int | None`` or ``Literal['a', 'b']``.
+
+    Raises:
+        UsageError: one is of none of the kinds that its annotation names.
+    """
+    for name, value in given.items():
+        parameter = signature.parameters[name]
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        parts = parts_of(parameter.annotation)
+        literals = [part for part in parts if part.startswith("Literal[")]
+        if literals:
+            choices = [choice for part in literals for choice in choices_of(part)]
+            if value not in choices and not (value is None and "None" in parts):
+                raise UsageError(f"{name} is {described(value)}: give one of {', '.join(map(str, choices))}.")
+            continue
+        if not all(part == "None" or part in WANTED for part in parts):
+            continue
+        if not any(fits(value, part) for part in parts):
+            wanted = list(dict.fromkeys(WANTED[part] for part in parts if part != "None"))
+            raise UsageError(f"{name} is {described(value)}: give {', or '.join(wanted)}.")
+
+
+def parts_of(annotation: object) -> list[str]:
+    """The kinds that an annotation, as it is written, joins: ``"nn.Module | None"`` -> Module, None."""
+    if not isinstance(annotation, str):
+        return ["object"]
+    return [part.strip().removeprefix("nn.").removeprefix("os.") for part in annotation.split(" | ")]
+
+
+def choices_of(literal: str) -> tuple[object, ...]:
+    """What ``Literal['a', 'b']`` allows."""
+    found = ast.literal_eval(literal.removeprefix("Literal"))
+    return tuple(found)
+
+
+def fits(value: object, kind: str) -> bool:
+    """Whether a value is of a kind in `WANTED`, or None."""
+    if kind == "None":
+        return value is None
+    if kind in ("Path", "PathLike[str]"):
+        return isinstance(value, os.PathLike)
+    if kind == "int":
+        return hasattr(value, "__index__") and not isinstance(value, bool)
+    if kind == "float":
+        return hasattr(value, "__float__") and not isinstance(value, bool) and not getattr(value, "shape", ())
+    if kind == "Generator" and hasattr(value, "spec"):
+        return True
+    return any(base.__name__ == kind for base in type(value).__mro__)
+
+
+def no_tensor(name: str, value: object) -> UsageError:
+    """What is said where a generator, a direction or a predictor is given something else than a tensor."""
+    array = hasattr(value, "__array__")
+    way = "torch.from_numpy(numpy.asarray(codes)) makes one" if array else "such as generator.sample_z(4) makes"
+    return UsageError(f"{name} is {described(value)}: give a torch tensor, {way}.")
+
+
+def whole(name: str, value: object) -> int:
+    """A whole number.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if not fits(value, "int"):
+        raise UsageError(f"{name} is {described(value)}: give a whole number.")
+    return operator.index(value)  # type: ignore[arg-type]
