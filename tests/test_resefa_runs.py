@@ -470,5 +470,5 @@ def test_from_python_in_one_call() -> None:
         generator, {"a": (0.1, 0.2, 0.6, 0.7), "b": np.tri(64) > 0}, num=1, rows="9", preview=0, size=16
     )
     assert box.facts.names == ("a", "b") and box.table()[0]["region"] == "a"
-    with pytest.raises(UsageError, match="are a list: give a table"):
+    with pytest.raises(UsageError, match=r"are \['house'\]: give a table"):
         gantk.resefa.jacobian(generator, ["house"], num=1)
