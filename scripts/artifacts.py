@@ -119,9 +119,9 @@ def typical(trained: Path) -> str:
 
 
 def argv_of(folder: Path, command: str) -> str:
-    from gantk.store.files import load_json
+    from gantk.runs.manifest import read_manifest
 
-    return str(load_json(folder / f"{command}.run.json")["argv"])
+    return read_manifest(folder / f"{command}.run.json")["argv"]
 
 
 def effects(rescored: Path, samples: Path) -> dict[str, dict[str, Any]]:

@@ -137,7 +137,7 @@ def drill(name: str, case: Any, work: Path, results: Results, trials: dict[str, 
     prepared.mkdir(parents=True)
     for words in case.before:
         succeed(Running(words, prepared).wait(), words)
-    seconds = []
+    seconds: list[float] = []
     for _ in range(2):  # in this process first: forks then have everything loaded
         shutil.rmtree(work / "whole", ignore_errors=True)
         shutil.copytree(prepared, work / "whole")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import random
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from adversaries.trees import changed, text_of, value_of, wild
 
 Execution = Callable[[], object]
 Case = tuple[str, list[tuple[str, Execution]]]
+Cases = Generator[Case, None, None]
 
 
 @dataclass(frozen=True)
@@ -28,21 +30,18 @@ class Kind:
     """
 
     share: int
-    cases: Callable[[random.Random, Path], Iterator[Case]]
+    cases: Callable[[random.Random, Path], Cases]
 
 
 def _of_files(
     make: Callable[[random.Random], bytes], suffixes: tuple[str, ...], *read: readers.Reader
-) -> Callable[[random.Random, Path], Iterator[Case]]:
-    def cases(source: random.Random, folder: Path) -> Iterator[Case]:
+) -> Callable[[random.Random, Path], Cases]:
+    def cases(source: random.Random, folder: Path) -> Cases:
         while True:
             data = make(source)
             path = folder / f"case{source.choice(suffixes)}"
             path.write_bytes(data)
-            yield (
-                repr(data[:2000]),
-                [(reader.__name__, lambda reader=reader, path=path: reader(path)) for reader in read],
-            )
+            yield repr(data[:2000]), [(reader.__name__, partial(reader, path)) for reader in read]
             path.unlink(missing_ok=True)
 
     return cases
@@ -77,7 +76,7 @@ def _texts(trees: list[Any]) -> Callable[[random.Random], bytes]:
     return lambda source: text_of(changed(source.choice(trees), source), source).encode()
 
 
-def _results(source: random.Random, folder: Path) -> Iterator[Case]:
+def _results(source: random.Random, folder: Path) -> Cases:
     """Results by their types, right or wrong at one place, read and shown as a page."""
     from gantk.errors import GantkError
     from gantk.runs.reporting import read_from
@@ -113,7 +112,7 @@ def _results(source: random.Random, folder: Path) -> Iterator[Case]:
         path.unlink(missing_ok=True)
 
 
-def _options(source: random.Random, folder: Path) -> Iterator[Case]:
+def _options(source: random.Random, folder: Path) -> Cases:
     """Every task's options: from a manifest's plain values, and as they are typed."""
     import click
 
@@ -146,17 +145,17 @@ def _options(source: random.Random, folder: Path) -> Iterator[Case]:
         yield (
             f"{task.name} {values!r} {words!r}",
             [
-                ("from_plain", lambda kind=kind, values=values: from_plain(kind, values)),
-                ("changed", lambda kind=kind, values=values: with_changes(kind, None, values)),
+                ("from_plain", partial(from_plain, kind, values)),
+                ("changed", partial(with_changes, kind, None, values)),
                 ("parse", parse),
             ],
         )
 
 
-def _runs(runs: Path) -> Callable[[random.Random, Path], Iterator[Case]]:
+def _runs(runs: Path) -> Callable[[random.Random, Path], Cases]:
     """`report` and `merge` of whole directories whose manifests were changed."""
 
-    def cases(source: random.Random, folder: Path) -> Iterator[Case]:
+    def cases(source: random.Random, folder: Path) -> Cases:
         old = sorted(path for path in runs.glob("*") if path.is_dir())
         shards = _manifests(runs)[0]
         while True:
@@ -178,7 +177,7 @@ def _runs(runs: Path) -> Callable[[random.Random, Path], Iterator[Case]]:
                     text = text_of(tree, source)
                     (run / f"synthesize.{index}-of-2.run.json").write_text(text)
                 lines = [["merge", str(run), "-o", str(whole)], ["report", str(run)]]
-            yield text[:2000], [(words[0], lambda words=words: readers.run_line(words)) for words in lines]
+            yield text[:2000], [(words[0], partial(readers.run_line, words)) for words in lines]
 
     return cases
 

@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     from gantk.higan.solvers import DEFAULT_SOLVER, SOLVERS
 
     count = 250_000 if arguments.full else 50_000
-    table = []
+    table: list[dict[str, Any]] = []
     for space in ("z", "w"):
         codes_ND = make_codes(space, count, arguments.seed)
         for case, (of_space, noise, shape) in CASES.items():

@@ -79,8 +79,8 @@ def baseline(model: str, seed: int, passes: int) -> Callable[[], dict[str, Any]]
             drawn = [[x.clone() for x in images.maps(n, n + 1)] for n in range(SHOTS)]
         drawn = [[x.clone() for x in maps] for maps in drawn]
         torch.manual_seed(seed)
-        convs = torch.nn.ModuleList(torch.nn.Conv2d(c, CLASSES, 1, bias=False) for c in images.channels)
-        adam = torch.optim.Adam(convs.parameters(), lr=1e-3)
+        convs = [torch.nn.Conv2d(c, CLASSES, 1, bias=False) for c in images.channels]
+        adam = torch.optim.Adam([conv.weight for conv in convs], lr=1e-3)
         target = torch.from_numpy(label).long()
         for number in range(passes):
             if number == passes * 20 // 50:

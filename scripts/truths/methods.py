@@ -26,6 +26,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -270,8 +271,8 @@ def segmented(generator: Generator, predictor: Predictor, num: int, seed: int) -
             for weight, x in zip(parts, maps, strict=True):
                 logits[x.shape[-1]] = logits.get(x.shape[-1], 0) + torch.einsum("kc,nchw->nkhw", weight, x)
             bias = torch.from_numpy(b_K.astype(np.float32))[:, None, None]
-            label = (sum_resized(list(logits.values()), generator.spec.resolution, True) + bias).argmax(1)
-        result[title] = round(float(adjusted_rand_score(true, label.flatten().numpy())), 3)
+            learnt = (sum_resized(list(logits.values()), generator.spec.resolution, True) + bias).argmax(1)
+        result[title] = round(float(adjusted_rand_score(true, learnt.flatten().numpy())), 3)
     return result
 
 
@@ -303,7 +304,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         for seed in range(arguments.seeds):
             of_seed = OfSeed(name, generator, predictor, arguments, seed * SPACING)
             for method in methods:
-                found = kept.part(f"{name}, seed {seed}, {method}", lambda of=of_seed, m=method: of.pick(m))  # type: ignore[misc]
+                found = kept.part(f"{name}, seed {seed}, {method}", partial(of_seed.row, method))
                 rows[method].append(found)
             if seed == 0 and not arguments.table_only:
 
@@ -313,8 +314,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
                 groups = kept.part(f"{name}, groups", grouping)
                 segments = kept.part(
-                    f"{name}, segments",
-                    lambda g=generator: segmented(g, predictor, arguments.segments, 0),  # type: ignore[misc]
+                    f"{name}, segments", partial(segmented, generator, predictor, arguments.segments, 0)
                 )
         result[part] = {"methods": rows}
         if groups is not None:

@@ -48,13 +48,12 @@ from gantk.world.oracle import DemoOracle, oracle_generator
 from gantk.world.renderer import FACTOR_NAMES
 
 SEED, FRESH_SEED = 51_000, 52_000
-ROWS = {
+Rows = tuple[int, ...]
+ROWS: dict[str, dict[str, Rows]] = {
     "demo-oracle": {"house": (7,), "sky": (0, 4), "tree": (3,), "ground": (6,)},
     "demo": {"house": (5, 6, 7, 8, 9), "sky": (0, 1, 2, 3, 4), "tree": (2, 3, 4, 5, 6), "ground": (3, 4, 5, 6, 7)},
 }
 LEVEL = 0.05
-
-Rows = tuple[int, ...]
 
 
 def grams_of(generator: Generator, regions: Regions, num: int) -> RegionGrams:
