@@ -9,11 +9,15 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from adversaries import files, grammars, readers
 from adversaries.damage import damaged
 from adversaries.trees import changed, text_of, value_of, wild
+
+if TYPE_CHECKING:
+    from gantk.runs.results import Result
+    from gantk.runs.task import Task
 
 Execution = Callable[[], object]
 Case = tuple[str, list[tuple[str, Execution]]]
@@ -97,15 +101,15 @@ def _results(source: random.Random, folder: Path) -> Cases:
         text = text_of(plain, source)
         path = folder / f"{stem_of(task.name)}.result.json"
         path.write_text(text)
-        read: list[Any] = []
+        read: list[Result] = []
 
-        def load(kind: Any = kind, read: list[Any] = read) -> None:
+        def load(kind: type[Result] = kind, read: list[Result] = read) -> None:
             read.append(read_result(kind, folder))
 
-        def show(task: Any = task, read: list[Any] = read) -> None:
+        def show(task: Task = task, read: list[Result] = read) -> None:
             if not read:
                 raise GantkError("it was refused.")
-            with read_from(task, folder):
+            with read_from(task.spelled, folder):
                 task.page_of(read[0]).text()
 
         yield text[:2000], [("read_result", load), ("page", show)]
@@ -132,7 +136,7 @@ def _options(source: random.Random, folder: Path) -> Cases:
         typed = [field for field in some if not field.about.argument and field.kind is not bool]
         words = [word for field in typed for word in (field.dashed, *[source.choice(grammars.WORDS)] * field.pair)]
 
-        def parse(task: Any = task, words: list[str] = words) -> None:
+        def parse(task: Task = task, words: list[str] = words) -> None:
             try:
                 context = commands[task.name].make_context(task.name, ["demo", *words], resilient_parsing=False)
             except click.ClickException as error:

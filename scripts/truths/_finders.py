@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
@@ -233,7 +232,7 @@ def find(method: str, data: Scored, segmenter: Predictor) -> Found:
     return Found(directions, replace(read, seconds=read.seconds + time.process_time() - began))
 
 
-def coordinates(generator: Generator, directions: tuple[Direction, ...], samples: Samples) -> Any:
+def coordinates(generator: Generator, directions: tuple[Direction, ...], samples: Samples) -> np.ndarray:
     """Codes of samples along directions, [N, K]: what DCI scores."""
     with torch.inference_mode():
         assert samples.z_ND is not None

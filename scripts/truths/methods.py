@@ -43,7 +43,7 @@ from gantk.atlas.results import Measured
 from gantk.atlas.yardstick import Settings, Yardstick
 from gantk.checkpoints.load import load_generator
 from gantk.codes.directions import Direction
-from gantk.generators.base import Generator
+from gantk.generators.base import Generator, WpOrStyles
 from gantk.lse.convex import ridge
 from gantk.lse.gram import Moments, moments
 from gantk.predictors.base import Predictor
@@ -63,10 +63,10 @@ LEVELS = (2.0, 4.0)
 CUT = 0.8  # what the rule gives on the oracle: from here on two directions of a method are duplicates
 
 
-def exact_of(oracle: DemoOracle) -> Any:
+def exact_of(oracle: DemoOracle) -> Callable[[WpOrStyles], torch.Tensor]:
     """The factors of codes of the oracle, wp or styles: its styles determine what it draws."""
 
-    def read(codes: Any) -> torch.Tensor:
+    def read(codes: WpOrStyles) -> torch.Tensor:
         if isinstance(codes, torch.Tensor):
             return oracle.factors(codes)
         rows, start = [], 0
@@ -308,7 +308,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
                 rows[method].append(found)
             if seed == 0 and not arguments.table_only:
 
-                def grouping(of_seed: OfSeed = of_seed) -> Any:
+                def grouping(of_seed: OfSeed = of_seed) -> dict[str, Any]:
                     data, _, yardstick = of_seed.made()
                     return grouped(of_seed.generator, data, yardstick, 0)
 
