@@ -120,8 +120,8 @@ class FactorCritic(nn.Module):
         super().__init__()
         self.group = group
         self.read = nn.Linear(width, factors)
-        last = nn.Linear(64, 1)
-        self.judge = nn.Sequential(nn.Linear(3 * factors, 64), nn.LeakyReLU(0.2), last)
+        first, last = nn.Linear(3 * factors, 64), nn.Linear(64, 1)
+        self.judge = nn.Sequential(first, nn.LeakyReLU(0.2), last)
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
 
