@@ -62,7 +62,7 @@ test: $(VENV)/.installed-dev
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy gantk
+	$(BIN)/mypy
 
 # Warnings are errors: a docstring that Sphinx cannot read, a name that is not there.
 docs: $(VENV)/.installed-docs

@@ -29,7 +29,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from adversaries.kinds import Execution, kinds
+from adversaries.kinds import Cases, Execution, kinds
 from adversaries.watch import Canary, TooLong, alarms, in_time, limit_memory
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -117,7 +117,16 @@ def attack(
     return accounts
 
 
-def _some(kind, cases, executions, account, canary, keep, until=None, watch=True):  # type: ignore[no-untyped-def]
+def _some(
+    kind: str,
+    cases: Cases,
+    executions: int,
+    account: Account,
+    canary: Canary,
+    keep: Path | None,
+    until: float | None = None,
+    watch: bool = True,
+) -> None:
     began = time.process_time()
     for shown, executed in cases:
         account.cases += 1

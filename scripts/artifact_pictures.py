@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL import Image, ImageDraw, ImageFont
+
+    Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 SHOWN = ("time_of_day", "season", "material", "window_light", "horizon", "house_size", "trees", "clouds")
 STEPS_SHOWN, TILE, GAP = 7, 96, 3
@@ -10,7 +16,7 @@ SHEET_COLUMNS, SHEET_ROWS = 8, 12
 FAMILY_COLUMNS = 12
 
 
-def sheet(model: str, seed: int) -> Any:
+def sheet(model: str, seed: int) -> Image.Image:
     """The first samples of the generator, none left out, beside the first renders."""
     import torch
 
@@ -36,7 +42,7 @@ def sheet(model: str, seed: int) -> Any:
     return canvas
 
 
-def families(seed: int) -> Any:
+def families(seed: int) -> Image.Image:
     """The first samples of every bundled generator that was trained, none left out: a row each."""
     import torch
     from PIL import Image
@@ -62,7 +68,7 @@ def families(seed: int) -> Any:
     return canvas
 
 
-def edits(model: str, seed: int) -> Any:
+def edits(model: str, seed: int) -> Image.Image:
     """What the shipped boundaries do: one row of pictures each, from one end of the scale to the other.
 
     Each starts from that one of 200 samples whose factor lies nearest to the middle, so that both ends are a change.
@@ -100,7 +106,7 @@ def edits(model: str, seed: int) -> Any:
     return canvas
 
 
-def paper(width: int, height: int, size: int) -> tuple[Any, Any, Any]:
+def paper(width: int, height: int, size: int) -> tuple[Image.Image, ImageDraw.ImageDraw, Font]:
     """A white canvas, its pen and a font."""
     from PIL import Image, ImageDraw, ImageFont
 
@@ -108,7 +114,7 @@ def paper(width: int, height: int, size: int) -> tuple[Any, Any, Any]:
     return canvas, ImageDraw.Draw(canvas), ImageFont.load_default(size)
 
 
-def pillow(picture_HWC: Any) -> Any:
+def pillow(picture_HWC: np.ndarray) -> Image.Image:
     from PIL import Image
 
     return Image.fromarray(picture_HWC)

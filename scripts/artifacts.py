@@ -32,6 +32,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from gantk.resefa.results import DirectionsResult
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -119,9 +121,9 @@ def typical(trained: Path) -> str:
 
 
 def argv_of(folder: Path, command: str) -> str:
-    from gantk.store.files import load_json
+    from gantk.runs.manifest import read_manifest
 
-    return str(load_json(folder / f"{command}.run.json")["argv"])
+    return read_manifest(folder / f"{command}.run.json")["argv"]
 
 
 def effects(rescored: Path, samples: Path) -> dict[str, dict[str, Any]]:
@@ -154,7 +156,7 @@ def effects(rescored: Path, samples: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
-def shortest_range(effect_L: Any, share: float) -> tuple[int, ...]:
+def shortest_range(effect_L: np.ndarray, share: float) -> tuple[int, ...]:
     """The shortest run of rows that holds this share of the effect; of equally short ones the strongest."""
     count, total = len(effect_L), float(effect_L.sum())
     if total <= 0:

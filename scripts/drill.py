@@ -20,8 +20,13 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from drilling.cases import Case
+    from drilling.processes import Ended
 
 ROOT = Path(__file__).resolve().parent.parent
 KILLS = 100
@@ -118,7 +123,7 @@ class Results:
         return "\n".join([*rows, *(f"\n{sentence}" for sentence in self.failures())])
 
 
-def drill(name: str, case: Any, work: Path, results: Results, trials: dict[str, Any], times: int, kills: int) -> None:
+def drill(name: str, case: Case, work: Path, results: Results, trials: dict[str, Any], times: int, kills: int) -> None:
     """Do the trials of one command that are not done yet."""
     from drilling.bench import Bench, Failed, contents
     from drilling.processes import Running
@@ -137,7 +142,7 @@ def drill(name: str, case: Any, work: Path, results: Results, trials: dict[str, 
     prepared.mkdir(parents=True)
     for words in case.before:
         succeed(Running(words, prepared).wait(), words)
-    seconds = []
+    seconds: list[float] = []
     for _ in range(2):  # in this process first: forks then have everything loaded
         shutil.rmtree(work / "whole", ignore_errors=True)
         shutil.copytree(prepared, work / "whole")
@@ -195,7 +200,7 @@ def faults(work: Path, only: list[str] | None, every: bool) -> int:
     return failed
 
 
-def load(words: Any, folder: Path) -> None:
+def load(words: Sequence[str], folder: Path) -> None:
     """Run a command line in this process, quietly, so that all it imports is loaded here."""
     from contextlib import redirect_stderr, redirect_stdout
     from io import StringIO
@@ -211,7 +216,7 @@ def load(words: Any, folder: Path) -> None:
         os.chdir(here)
 
 
-def succeed(ended: Any, words: Any) -> None:
+def succeed(ended: Ended, words: Sequence[str]) -> None:
     if ended.code != 0:
         raise SystemExit(f"gantk {' '.join(words)} ended with {ended.code}:\n{ended.said}")
 

@@ -17,15 +17,19 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from full_sizes.commands import Measured
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs" / "full-size.md"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 
-def measured(line: Any, folder: Path, small: bool) -> dict[str, Any]:
+def measured(line: Measured, folder: Path, small: bool) -> dict[str, Any]:
     """Run one line; peak memory in MB, CPU and elapsed seconds."""
     from full_sizes.commands import write_world
     from full_sizes.networks import configs, save_network
@@ -70,7 +74,7 @@ def child(answer: Path, words: list[str]) -> int:
     return code
 
 
-def table(results: dict[str, Any], lines: Any, before: str = "") -> str:
+def table(results: dict[str, Any], lines: Sequence[Measured], before: str = "") -> str:
     """Markdown, one row for each line; one without a result stays as it was in the table `before`."""
     kept = {tuple(row.split(" | ")[:2]): row for row in before.splitlines()}
     rows = ["| command | network | peak memory | bound | CPU time | lower first |", "|---|---|---|---|---|---|"]

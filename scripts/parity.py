@@ -24,6 +24,7 @@ from gantk.checkpoints.load import load_generator
 from gantk.checkpoints.reading import read_checkpoint, read_discriminator
 from gantk.errors import GantkError
 from gantk.generators.base import Generator, Truncation
+from gantk.generators.biggan import BigGAN
 from gantk.generators.ops import pixel_norm
 
 CODE_TOLERANCE = 1e-5  # of max(1, largest value), for codes; images have a tolerance per file
@@ -164,6 +165,7 @@ def compare_torch(path: Path, generator: Generator, tolerance: float) -> Iterato
         mixed[:, : meta["inject_index"]] = plain_NLD[:, : meta["inject_index"]]
         images["image_mix"] = (mixed, "const")
     if "embed" in want:
+        assert isinstance(generator, BigGAN)
         codes["embed"] = generator.class_embedding(label, len(z_ND))
     yield from _compare_settings(generator, plain_NLD, want, meta, tolerance)
     for name, code in codes.items():
@@ -174,11 +176,13 @@ def compare_torch(path: Path, generator: Generator, tolerance: float) -> Iterato
             if recorded in want:
                 image = generator.synthesize(wp_NLD, noise=noise)[..., ::step, ::step]
                 yield Comparison(name, error_of(image, want[recorded]), tolerance)
-    taps = {name: layer_of(generator, name) for name in want}
-    taps = {name: layer for name, layer in taps.items() if layer is not None}
+    taps = {name: layer for name in want if (layer := layer_of(generator, name)) is not None}
     if taps:
-        whole = {"crop": False} if generator.spec.family == "stylegan3" else {}  # recorded with their margins
-        _, maps = generator.trace(plain_NLD, sorted(set(taps.values())), **whole)
+        layers = sorted(set(taps.values()))
+        if generator.spec.family == "stylegan3":  # recorded with their margins
+            _, maps = generator.trace(plain_NLD, layers, crop=False)
+        else:
+            _, maps = generator.trace(plain_NLD, layers)
         for name, layer in taps.items():
             scale = max(1.0, np.abs(want[name]).max() / np.abs(want["image"]).max())
             found = maps[layer]
@@ -191,13 +195,13 @@ def _compare_settings(
     generator: Generator, wp_NLD: torch.Tensor, want: dict[str, np.ndarray], meta: dict[str, Any], tolerance: float
 ) -> Iterator[Comparison]:
     """Images at other levels of detail (progressive growing) and batch-norm truncations (Hugging Face's BigGAN)."""
-    settings: list[tuple[str, dict[str, float]]] = [("image_lod1", {"lod": 1.0}), ("image_lod0p5", {"lod": 0.5})]
+    settings: list[tuple[str, float | None, float | None]] = [("image_lod1", 1.0, None), ("image_lod0p5", 0.5, None)]
     for index, truncation in enumerate(meta.get("truncations", [])):
-        settings.append((f"image_t{index}" if index else "image", {"bn_truncation": truncation}))
-    for name, setting in settings:
+        settings.append((f"image_t{index}" if index else "image", None, truncation))
+    for name, lod, bn_truncation in settings:
         for recorded, step in ((name, 1), (f"{name}_s4", 4)):
             if recorded in want:
-                image = generator.synthesize(wp_NLD, **setting)[..., ::step, ::step]
+                image = generator.synthesize(wp_NLD, lod=lod, bn_truncation=bn_truncation)[..., ::step, ::step]
                 yield Comparison(name, error_of(image, want[recorded]), tolerance)
 
 
@@ -252,20 +256,21 @@ def comparison_u8(image_NCHW: torch.Tensor, want: np.ndarray, truncating: bool) 
 def compare_scores(path: Path, want: dict[str, np.ndarray], images: str) -> Iterator[Comparison]:
     """The discriminator's scores of the recorded images, and the label's logits where it has some."""
     from gantk.checkpoints.load import fill
-    from gantk.generators import progressive_discriminator as progressive
-    from gantk.generators import stylegan2_discriminator as stylegan2
+    from gantk.generators.progressive_discriminator import ProgressiveDiscriminator, ProgressiveDiscriminatorConfig
+    from gantk.generators.stylegan2_discriminator import StyleGAN2Discriminator, StyleGAN2DiscriminatorConfig
 
     checkpoint = read_discriminator(path)
-    grown = checkpoint.family == "progressive-discriminator"
-    config = (progressive.ProgressiveDiscriminatorConfig if grown else stylegan2.StyleGAN2DiscriminatorConfig)(
-        **checkpoint.config
-    )
-    critic = (progressive.ProgressiveDiscriminator if grown else stylegan2.StyleGAN2Discriminator)(config)
+    critic: ProgressiveDiscriminator | StyleGAN2Discriminator
+    if checkpoint.family == "progressive-discriminator":
+        critic = ProgressiveDiscriminator(ProgressiveDiscriminatorConfig(**checkpoint.config))
+    else:
+        critic = StyleGAN2Discriminator(StyleGAN2DiscriminatorConfig(**checkpoint.config))
     fill(critic, checkpoint)
     label = torch.from_numpy(want["labels"]) if want["labels"].shape[1] else None
     image = torch.from_numpy(want[images])
     found = {"d_scores": critic(image, label)[:, None]}
     if "d_labels" in want:
+        assert isinstance(critic, ProgressiveDiscriminator)
         found["d_labels"] = critic.outputs(image)[:, 1:]
     for name, scores in found.items():
         tolerance = TENSORFLOW_TOLERANCE * max(np.abs(want[name]).max(), 1.0)

@@ -88,14 +88,15 @@ def _peak(words: list[str], folder: Path, here: bool) -> tuple[float, float]:
         return 0.0, 0.0
     answer = folder / "peak.json"
 
+    before: list[float] = []  # in the fork, which runs both
+
     def note() -> None:
-        before = _status_mb("VmRSS")
+        before.append(_status_mb("VmRSS"))
         Path("/proc/self/clear_refs").write_text("5")
-        note.before = before  # type: ignore[attr-defined]
 
     def tell() -> None:
         peak = _status_mb("VmHWM")
-        answer.write_text(json.dumps([peak, peak - note.before]))  # type: ignore[attr-defined]
+        answer.write_text(json.dumps([peak, peak - before[0]]))
 
     ended = Running(words, folder, before=note, after=tell).wait()
     if ended.code != 0:

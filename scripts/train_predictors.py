@@ -26,7 +26,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from gantk.predictors.networks import AttributeNetwork, NetworkConfig, Segmenter, fold
 from gantk.store.files import sha256_of
@@ -166,7 +166,7 @@ class Training:
         self.images = state["images"]
 
 
-def build(settings: Settings, norm: bool) -> nn.Module:
+def build(settings: Settings, norm: bool) -> AttributeNetwork | Segmenter:
     if settings.network == "attributes":
         return AttributeNetwork(NetworkConfig(settings.channels, len(FACTORS) + SPOILS), norm)
     return Segmenter(NetworkConfig(settings.channels, len(CLASSES)), norm)

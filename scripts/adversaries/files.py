@@ -23,8 +23,9 @@ def checkpoints(reference: Path | None) -> list[bytes]:
     from gantk.generators.stylegan2 import StyleGAN2, StyleGAN2Config
 
     torch.manual_seed(0)
-    sizes = {"z_dim": 8, "w_dim": 8, "mapping_width": 8, "mapping_layers": 2}
-    network = StyleGAN2(StyleGAN2Config(resolution=8, channels=(4, 3), **sizes))
+    network = StyleGAN2(
+        StyleGAN2Config(resolution=8, channels=(4, 3), z_dim=8, w_dim=8, mapping_width=8, mapping_layers=2)
+    )
     checkpoint = Checkpoint("stylegan2", network.config.to_dict(), network.state_dict(), "made here")
     made = []
     for zipped in (True, False):
@@ -85,7 +86,7 @@ def arrays() -> list[bytes]:
         np.save(file, array)
         made.append(file.getvalue())
     file = io.BytesIO()
-    np.save(file, {"boundary": np.ones((1, 8)), "meta_data": {"type": "attribute"}})  # type: ignore[arg-type]
+    np.save(file, {"boundary": np.ones((1, 8)), "meta_data": {"type": "attribute"}})  # type: ignore[arg-type]  # pickled
     made.append(file.getvalue())
     for save in (np.savez, np.savez_compressed):
         file = io.BytesIO()

@@ -5,17 +5,23 @@ from __future__ import annotations
 import json
 import random
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from adversaries import files, grammars, readers
 from adversaries.damage import damaged
 from adversaries.trees import changed, text_of, value_of, wild
 
+if TYPE_CHECKING:
+    from gantk.runs.results import Result
+    from gantk.runs.task import Task
+
 Execution = Callable[[], object]
 Case = tuple[str, list[tuple[str, Execution]]]
+Cases = Generator[Case, None, None]
 
 
 @dataclass(frozen=True)
@@ -28,21 +34,18 @@ class Kind:
     """
 
     share: int
-    cases: Callable[[random.Random, Path], Iterator[Case]]
+    cases: Callable[[random.Random, Path], Cases]
 
 
 def _of_files(
     make: Callable[[random.Random], bytes], suffixes: tuple[str, ...], *read: readers.Reader
-) -> Callable[[random.Random, Path], Iterator[Case]]:
-    def cases(source: random.Random, folder: Path) -> Iterator[Case]:
+) -> Callable[[random.Random, Path], Cases]:
+    def cases(source: random.Random, folder: Path) -> Cases:
         while True:
             data = make(source)
             path = folder / f"case{source.choice(suffixes)}"
             path.write_bytes(data)
-            yield (
-                repr(data[:2000]),
-                [(reader.__name__, lambda reader=reader, path=path: reader(path)) for reader in read],
-            )
+            yield repr(data[:2000]), [(reader.__name__, partial(reader, path)) for reader in read]
             path.unlink(missing_ok=True)
 
     return cases
@@ -77,7 +80,7 @@ def _texts(trees: list[Any]) -> Callable[[random.Random], bytes]:
     return lambda source: text_of(changed(source.choice(trees), source), source).encode()
 
 
-def _results(source: random.Random, folder: Path) -> Iterator[Case]:
+def _results(source: random.Random, folder: Path) -> Cases:
     """Results by their types, right or wrong at one place, read and shown as a page."""
     from gantk.errors import GantkError
     from gantk.runs.reporting import read_from
@@ -98,22 +101,22 @@ def _results(source: random.Random, folder: Path) -> Iterator[Case]:
         text = text_of(plain, source)
         path = folder / f"{stem_of(task.name)}.result.json"
         path.write_text(text)
-        read: list[Any] = []
+        read: list[Result] = []
 
-        def load(kind: Any = kind, read: list[Any] = read) -> None:
+        def load(kind: type[Result] = kind, read: list[Result] = read) -> None:
             read.append(read_result(kind, folder))
 
-        def show(task: Any = task, read: list[Any] = read) -> None:
+        def show(task: Task = task, read: list[Result] = read) -> None:
             if not read:
                 raise GantkError("it was refused.")
-            with read_from(task, folder):
+            with read_from(task.spelled, folder):
                 task.page_of(read[0]).text()
 
         yield text[:2000], [("read_result", load), ("page", show)]
         path.unlink(missing_ok=True)
 
 
-def _options(source: random.Random, folder: Path) -> Iterator[Case]:
+def _options(source: random.Random, folder: Path) -> Cases:
     """Every task's options: from a manifest's plain values, and as they are typed."""
     import click
 
@@ -133,7 +136,7 @@ def _options(source: random.Random, folder: Path) -> Iterator[Case]:
         typed = [field for field in some if not field.about.argument and field.kind is not bool]
         words = [word for field in typed for word in (field.dashed, *[source.choice(grammars.WORDS)] * field.pair)]
 
-        def parse(task: Any = task, words: list[str] = words) -> None:
+        def parse(task: Task = task, words: list[str] = words) -> None:
             try:
                 context = commands[task.name].make_context(task.name, ["demo", *words], resilient_parsing=False)
             except click.ClickException as error:
@@ -146,17 +149,17 @@ def _options(source: random.Random, folder: Path) -> Iterator[Case]:
         yield (
             f"{task.name} {values!r} {words!r}",
             [
-                ("from_plain", lambda kind=kind, values=values: from_plain(kind, values)),
-                ("changed", lambda kind=kind, values=values: with_changes(kind, None, values)),
+                ("from_plain", partial(from_plain, kind, values)),
+                ("changed", partial(with_changes, kind, None, values)),
                 ("parse", parse),
             ],
         )
 
 
-def _runs(runs: Path) -> Callable[[random.Random, Path], Iterator[Case]]:
+def _runs(runs: Path) -> Callable[[random.Random, Path], Cases]:
     """`report` and `merge` of whole directories whose manifests were changed."""
 
-    def cases(source: random.Random, folder: Path) -> Iterator[Case]:
+    def cases(source: random.Random, folder: Path) -> Cases:
         old = sorted(path for path in runs.glob("*") if path.is_dir())
         shards = _manifests(runs)[0]
         while True:
@@ -178,7 +181,7 @@ def _runs(runs: Path) -> Callable[[random.Random, Path], Iterator[Case]]:
                     text = text_of(tree, source)
                     (run / f"synthesize.{index}-of-2.run.json").write_text(text)
                 lines = [["merge", str(run), "-o", str(whole)], ["report", str(run)]]
-            yield text[:2000], [(words[0], lambda words=words: readers.run_line(words)) for words in lines]
+            yield text[:2000], [(words[0], partial(readers.run_line, words)) for words in lines]
 
     return cases
 

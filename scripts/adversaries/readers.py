@@ -7,6 +7,10 @@ import io
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import click
 
 Reader = Callable[[Path], object]
 
@@ -175,7 +179,7 @@ def of_settings(path: Path) -> None:
             )
 
 
-_commands: dict[str, object] = {}  # type: ignore[assignment]
+_commands: dict[str, click.Command] = {}
 
 
 def _error() -> type[Exception]:

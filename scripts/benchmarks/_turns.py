@@ -18,14 +18,14 @@ import statistics
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 Work = Callable[[], Callable[[], Any]]
 
 
-def take_turns(contestants: dict[str, Work], turns: int, threads: int) -> dict[str, list[dict[str, Any]]]:
+def take_turns(contestants: Mapping[str, Work], turns: int, threads: int) -> dict[str, list[dict[str, Any]]]:
     """Run each contestant `turns` times, by turns, each time in a fresh process."""
     measured: dict[str, list[dict[str, Any]]] = {name: [] for name in contestants}
     for _ in range(turns):
@@ -132,8 +132,9 @@ def figures(measured: dict[str, list[dict[str, Any]]]) -> dict[str, float]:
 
     def seconds(name: str) -> float:
         """Event time where the work timed itself on a GPU."""
-        own = [turn["result"].get("event_s") for turn in measured[name] if isinstance(turn["result"], dict)]
-        return statistics.median(own) if own and None not in own else median(name, "cpu_s")
+        results = [turn["result"] for turn in measured[name]]
+        own = [result["event_s"] for result in results if isinstance(result, dict) and "event_s" in result]
+        return statistics.median(own) if own else median(name, "cpu_s")
 
     return {
         "baseline_cpu_s": round(median("baseline", "cpu_s"), 4),

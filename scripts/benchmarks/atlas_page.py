@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
                 if path is not None:
                     browser.open(path)
                 browser.run(f"{act}; document.body.offsetHeight")
-                return float(browser.processor_seconds() - before)
+                return browser.processor_seconds() - before
 
             for _ in range(arguments.turns):
                 taken["plain"].append(seconds(plain, "1"))

@@ -26,7 +26,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--turns", type=int, default=1, help="of each, by turns")
 
 
-def problem(noise: float, seed: int, pool: int = 250_000, tail: int = 10_000, width: int = 512) -> Any:
+def problem(
+    noise: float, seed: int, pool: int = 250_000, tail: int = 10_000, width: int = 512
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return training codes, their classes and the true direction."""
     random = np.random.default_rng(seed)
     z_ND = random.standard_normal((pool, width), dtype=np.float32)
@@ -67,7 +69,7 @@ def ours(noise: float, seed: int, device: str) -> Callable[[], dict[str, Any]]:
     return measured
 
 
-def answer(normal_D: Any, truth_D: Any, steps: int) -> dict[str, Any]:
+def answer(normal_D: np.ndarray, truth_D: np.ndarray, steps: int) -> dict[str, Any]:
     unit_D = normal_D / np.linalg.norm(normal_D)
     return {"normal": unit_D, "truth": float(unit_D @ truth_D), "steps": steps}
 

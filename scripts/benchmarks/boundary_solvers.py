@@ -33,7 +33,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resamples", type=int, default=2)
 
 
-def make_codes(space: str, count: int, seed: int) -> Any:
+def make_codes(space: str, count: int, seed: int) -> np.ndarray:
     """Return codes [N, D]."""
     random = np.random.default_rng(seed)
     z_ND = random.standard_normal((count, WIDTH), dtype=np.float32)
@@ -50,7 +50,7 @@ def make_codes(space: str, count: int, seed: int) -> Any:
     return x_ND * np.float32(0.35)
 
 
-def make_scores(codes_ND: Any, noise: float, shape: str, seed: int) -> tuple[Any, Any]:
+def make_scores(codes_ND: np.ndarray, noise: float, shape: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Return scores [N] and the unit direction they depend on."""
     random = np.random.default_rng([seed, 1])
     truth_D = random.standard_normal(WIDTH)
@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     from gantk.higan.solvers import DEFAULT_SOLVER, SOLVERS
 
     count = 250_000 if arguments.full else 50_000
-    table = []
+    table: list[dict[str, Any]] = []
     for space in ("z", "w"):
         codes_ND = make_codes(space, count, arguments.seed)
         for case, (of_space, noise, shape) in CASES.items():

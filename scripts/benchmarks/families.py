@@ -26,6 +26,10 @@ from torch import Tensor, nn
 
 from gantk.generators import registry
 from gantk.generators.base import Generator
+from gantk.generators.biggan import BigGAN, Block
+from gantk.generators.biggan_blocks import Attention, NormConv
+from gantk.generators.pggan import PGGAN, ScaledConv
+from gantk.generators.stylegan import Epilogue, StyleGAN
 
 _SMALL = {"resolution": 64, "channels": (128, 128, 96, 48, 24)}
 _GROWN = (512, 512, 512, 512, 256, 128, 64, 32, 16)
@@ -63,9 +67,20 @@ def plain_pixel_norm(x: Tensor) -> Tensor:
     return x / (x.square().mean(1, keepdim=True) + 1e-8).sqrt()
 
 
-def plain_conv(x: Tensor, part: Any) -> Tensor:
+def plain_conv(x: Tensor, part: ScaledConv | Epilogue) -> Tensor:
     """Zero-padded convolution with the layer's run-time factor; no bias."""
     return F.conv2d(x, part.weight * part.scale, padding=part.weight.shape[-1] // 2)
+
+
+def plain_rgb(x: Tensor, block: nn.Module) -> Tensor:
+    torgb = scaled(block, "torgb")
+    return plain_conv(x, torgb) + torgb.bias[:, None, None]
+
+
+def scaled(block: nn.Module, name: str) -> ScaledConv:
+    part = block.get_submodule(name)
+    assert isinstance(part, ScaledConv)
+    return part
 
 
 def plain_up(x: Tensor) -> Tensor:
@@ -74,26 +89,30 @@ def plain_up(x: Tensor) -> Tensor:
 
 def plain_pggan(generator: Generator, wp_NLD: Tensor) -> Tensor:
     """Karras et al. 2018, table 2: every layer convolves, adds its bias, leaks, and is pixel-normalised."""
+    assert isinstance(generator, PGGAN)
     x = plain_pixel_norm(wp_NLD[:, 0])[:, :, None, None]
     for block in generator.synthesis.children():
-        for part in (block.conv0, block.conv1):
+        for name in ("conv0", "conv1"):
+            part = scaled(block, name)
             if part.weight.shape[-1] == 4:  # a 1x1 map in the middle of 7x7 zeros meets every tap once
                 x = F.conv2d(F.pad(x, (3, 3, 3, 3)), part.weight.flip(2, 3) * part.scale)
             else:
-                x = plain_conv(plain_up(x) if part is block.conv0 else x, part)
+                x = plain_conv(plain_up(x) if name == "conv0" else x, part)
             x = plain_pixel_norm(F.leaky_relu(x + part.bias[:, None, None], 0.2))
-    return plain_conv(x, block.torgb) + block.torgb.bias[:, None, None]
+    return plain_rgb(x, block)
 
 
 def plain_stylegan(generator: Generator, wp_NLD: Tensor) -> Tensor:
     """Karras et al. 2019, figure 1b: [up, convolve, blur], noise, bias, leaky ReLU, instance norm, style."""
-    x = generator.synthesis.const.unsqueeze(0).repeat(wp_NLD.shape[0], 1, 1, 1)
+    assert isinstance(generator, StyleGAN)
+    x = generator.get_parameter("synthesis.const").unsqueeze(0).repeat(wp_NLD.shape[0], 1, 1, 1)
     styles = list(generator.styles(wp_NLD))
     line = x.new_tensor([0.25, 0.5, 0.25])
     blur = torch.outer(line, line)[None, None]
     for name, block in generator.synthesis.named_children():
         for part_name in ("conv0" if name != "b4" else "const", "conv1"):
-            part = getattr(block, part_name)
+            part = block.get_submodule(part_name)
+            assert isinstance(part, Epilogue)
             if part_name == "conv0":
                 x = F.conv2d(plain_conv(plain_up(x), part), blur.repeat(part.weight.shape[0], 1, 1, 1), padding=1,
                              groups=part.weight.shape[0])  # fmt: skip
@@ -106,15 +125,15 @@ def plain_stylegan(generator: Generator, wp_NLD: Tensor) -> Tensor:
             x = x / (x.square().mean((2, 3), keepdim=True) + 1e-8).sqrt()
             scale, shift = styles.pop(0)[:, :, None, None].chunk(2, 1)
             x = x * (scale + 1) + shift
-    return plain_conv(x, block.torgb) + block.torgb.bias[:, None, None]
+    return plain_rgb(x, block)
 
 
-def plain_norm(x: Tensor, part: Any, gain: Tensor, bias: Tensor) -> Tensor:
+def plain_norm(x: Tensor, part: NormConv, gain: Tensor, bias: Tensor) -> Tensor:
     mean, variance = part.mean[0][:, None, None], part.var[0][:, None, None]
     return (x - mean) / (variance + part.epsilon).sqrt() * gain[..., None, None] + bias[..., None, None]
 
 
-def plain_attention(x: Tensor, part: Any) -> Tensor:
+def plain_attention(x: Tensor, part: Attention) -> Tensor:
     """Zhang et al. 2019, equations 1 to 3, keys and values pooled."""
     query = F.conv2d(x, part.theta).flatten(2)
     key = F.max_pool2d(F.conv2d(x, part.phi), 2).flatten(2)
@@ -126,19 +145,26 @@ def plain_attention(x: Tensor, part: Any) -> Tensor:
 
 def plain_biggan(generator: Generator, wp_NLD: Tensor) -> Tensor:
     """Brock et al. 2019, figure 15 (hierarchical): batch norm, ReLU, up, convolution, twice, and a shortcut."""
+    assert isinstance(generator, BigGAN)
     config, synthesis = generator.config, generator.synthesis
     styles = list(generator.styles(wp_NLD))
-    x = F.linear(styles.pop(0), synthesis.dense.weight, synthesis.dense.bias).unflatten(1, (-1, 4, 4))
+    dense = (synthesis.get_parameter("dense.weight"), synthesis.get_parameter("dense.bias"))
+    x = F.linear(styles.pop(0), *dense).unflatten(1, (-1, 4, 4))
     for number in range(len(config.up)):
         block = synthesis.get_submodule(f"block{number}")
-        shortcut = F.conv2d(plain_up(x), block.skip.weight, block.skip.bias)
-        for part in (block.conv0, block.conv1):
-            x = torch.relu(plain_norm(x, part, *styles.pop(0).chunk(2, 1)))
-            x = F.conv2d(plain_up(x) if part is block.conv0 else x, part.weight, part.bias, padding=1)
+        assert isinstance(block, Block)
+        shortcut = F.conv2d(plain_up(x), block.get_parameter("skip.weight"), block.get_parameter("skip.bias"))
+        for name in ("conv0", "conv1"):
+            part = block.get_submodule(name)
+            assert isinstance(part, NormConv)
+            gain, bias = styles.pop(0).chunk(2, 1)
+            x = torch.relu(plain_norm(x, part, gain, bias))
+            x = F.conv2d(plain_up(x) if name == "conv0" else x, part.weight, part.bias, padding=1)
         x = x + shortcut
         if number in config.attention:
             x = plain_attention(x, block.attention)
-    last = synthesis.torgb
+    last = synthesis.get_submodule("torgb")
+    assert isinstance(last, NormConv)
     x = torch.relu(plain_norm(x, last, last.norm_gain, last.norm_bias))
     return torch.tanh(F.conv2d(x, last.weight, last.bias, padding=1))
 

@@ -13,11 +13,14 @@ import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from benchmarks._turns import figures, take_turns
+
+if TYPE_CHECKING:
+    from gantk.ghfeat.encoder import Encoder
 
 SIZE = 256
 BARS = {18: 0.45, 50: 0.6}
@@ -37,7 +40,7 @@ def pictures(count: int) -> torch.Tensor:
     return torch.rand(count, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
 
-def encoder_of(depth: int) -> Any:
+def encoder_of(depth: int) -> Encoder:
     """The paper's encoder with random weights, its normalisations as after some training."""
     from gantk.ghfeat.encoder import Encoder, EncoderConfig, trunk_channels
     from gantk.ghfeat.norm import Norm
@@ -82,7 +85,7 @@ def baseline(depth: int, count: int, batch: int, device: str) -> Callable[[], di
 
 
 def ours(depth: int, count: int, batch: int, device: str) -> Callable[[], dict[str, Any]]:
-    network = encoder_of(depth).folded().to(device, memory_format=torch.channels_last)
+    network = encoder_of(depth).folded().to(device).to(memory_format=torch.channels_last)
     return passes(network, pictures(count).to(device, memory_format=torch.channels_last), batch)
 
 
@@ -98,7 +101,7 @@ def extraction(depth: int, count: int, batch: int, device: str, folder: str) -> 
 
     config = {"resolution": SIZE, "channels": (512, 512, 512, 512, 256, 128, 64), "mapping_layers": 1}
     generator = build("stylegan", config).eval().requires_grad_(False).to(device)
-    loaded = EncoderFile(encoder_of(depth).to(device, memory_format=torch.channels_last), "random", "gantk")
+    loaded = EncoderFile(encoder_of(depth).to(device).to(memory_format=torch.channels_last), "random", "gantk")
     probe_of(generator)  # computed once per process, and remembered
     work = tempfile.mkdtemp(dir=folder)
 

@@ -11,11 +11,17 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from benchmarks._turns import figures, take_turns
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from gantk.lse.images import Images
+    from gantk.lse.teachers import Teacher
+    from gantk.predictors.head_networks import LinearNetwork
 
 SHOTS, CLASSES = 8, 10
 
@@ -28,7 +34,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0)
 
 
-def problem(model: str, seed: int) -> Any:
+def problem(model: str, seed: int) -> tuple[Images, Teacher, Tensor, np.ndarray]:
     """The images, 8 codes and their labels, as a user would have them."""
     from gantk import load_generator
     from gantk.lse.codes import CodeStream
@@ -45,7 +51,7 @@ def problem(model: str, seed: int) -> Any:
     return images, teacher, wp, label
 
 
-def score(network: Any, images: Any, teacher: Any, num: int) -> float:
+def score(network: LinearNetwork, images: Images, teacher: Teacher, num: int) -> float:
     from gantk.lse.metrics import confusion, scores
     from gantk.predictors.heads import class_map
 
@@ -79,8 +85,8 @@ def baseline(model: str, seed: int, passes: int) -> Callable[[], dict[str, Any]]
             drawn = [[x.clone() for x in images.maps(n, n + 1)] for n in range(SHOTS)]
         drawn = [[x.clone() for x in maps] for maps in drawn]
         torch.manual_seed(seed)
-        convs = torch.nn.ModuleList(torch.nn.Conv2d(c, CLASSES, 1, bias=False) for c in images.channels)
-        adam = torch.optim.Adam(convs.parameters(), lr=1e-3)
+        convs = [torch.nn.Conv2d(c, CLASSES, 1, bias=False) for c in images.channels]
+        adam = torch.optim.Adam([conv.weight for conv in convs], lr=1e-3)
         target = torch.from_numpy(label).long()
         for number in range(passes):
             if number == passes * 20 // 50:

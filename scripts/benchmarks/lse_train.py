@@ -14,11 +14,16 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from benchmarks._turns import figures, in_child, take_turns
+
+if TYPE_CHECKING:
+    from gantk.lse.images import Images
+    from gantk.lse.teachers import Teacher
+    from gantk.predictors.head_networks import HeadNetwork
 
 CLASSES = 10
 
@@ -33,7 +38,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0)
 
 
-def problem(model: str, seed: int, held_out: int) -> Any:
+def problem(model: str, seed: int, held_out: int) -> tuple[Images, Teacher, Callable[[HeadNetwork], float]]:
     from gantk import load_generator
     from gantk.lse.codes import CodeStream
     from gantk.lse.images import Images
@@ -48,7 +53,7 @@ def problem(model: str, seed: int, held_out: int) -> Any:
     held = [images.draw(teacher, first, first + 8) for first in range(900_000, 900_000 + held_out, 8)]
 
     @torch.inference_mode()
-    def score(network: Any) -> float:
+    def score(network: HeadNetwork) -> float:
         said = [(class_map(network(maps, images.size)).numpy(), target.numpy()) for maps, target in held]
         counts = np.concatenate([confusion(p, t, CLASSES) for p, t in said])
         return scores(counts).paper_miou
@@ -88,12 +93,13 @@ def ours(model: str, seed: int, held_out: int, num: int, steps: int) -> Callable
     from gantk.lse.convex import Descent, Whitening, fill, softmax_objective, step
     from gantk.lse.gram import moments
     from gantk.predictors.head_networks import LinearNetwork
+    from gantk.store.chunks import parts
 
     images, teacher, score = problem(model, seed, held_out)
 
     def measured() -> dict[str, Any]:
         total, labels = None, []
-        for first, last in images.batches(0, num):
+        for first, last in parts(0, num, images.batch):
             maps, target = images.draw(teacher, first, last)
             part = moments(maps, target, CLASSES)
             total = part if total is None else total + part

@@ -15,11 +15,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from benchmarks._turns import in_child, take_turns
+
+if TYPE_CHECKING:
+    from gantk.generators.stylegan2 import StyleGAN2
 
 CHANNELS = (512, 512, 512, 512, 512, 256, 128, 64, 32)
 CLASSES, LIMIT_MB = 10, 4096
@@ -33,7 +36,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--small", action="store_true", help="64 x 64, to try the benchmark itself")
 
 
-def network(small: bool) -> Any:
+def network(small: bool) -> StyleGAN2:
     from gantk.generators.stylegan2 import StyleGAN2, StyleGAN2Config
 
     torch.manual_seed(0)
@@ -86,9 +89,9 @@ def fewshot(small: bool, steps: int, num: int) -> Callable[[], dict[str, Any]]:
         images = Images(CodeStream(g), default_taps(g), size)
         label = np.random.default_rng(0).integers(0, CLASSES, (num, size, size), dtype=np.uint8)
         with torch.inference_mode():
-            for layer in g.modules():  # a random network has no noise, and a trained one has
-                if hasattr(layer, "noise_strength"):
-                    layer.noise_strength.fill_(0.1)
+            for name, parameter in g.named_parameters():  # a random network has no noise, and a trained one has
+                if name.endswith("noise_strength"):
+                    parameter.fill_(0.1)
             shots = shots_of(images, images.stream.wp(0, num), label)
         fit(shots, CLASSES, most_steps=steps)
         return {"draws": len(shots.maps[0][0])}

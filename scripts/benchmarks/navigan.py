@@ -18,10 +18,11 @@ from __future__ import annotations
 import argparse
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from benchmarks._turns import figures, in_child
 from scipy.linalg import subspace_angles
@@ -192,12 +193,12 @@ def one(name: str, a: argparse.Namespace) -> dict[str, Any]:
     return result
 
 
-def angle(found: Any, exact: Any) -> float:
+def angle(found: np.ndarray, exact: np.ndarray) -> float:
     """The largest principal angle between two subspaces, degrees."""
     return math.degrees(subspace_angles(found.T, exact.T)[0])
 
 
-def errors(found: Any, exact: Any) -> float:
+def errors(found: Sequence[float], exact: Sequence[float]) -> float:
     """The largest relative error of an eigenvalue."""
     return float(max(abs(float(a) / float(b) - 1) for a, b in zip(found, exact, strict=True)))
 

@@ -155,7 +155,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    cases = GPU if arguments.full else DEFAULT
+    cases: tuple[tuple[str, int, int], ...] = GPU if arguments.full else DEFAULT
     if arguments.only:
         cases = tuple(case for case in (*DEFAULT, *GPU) if f"{case[0]}:{case[1]}" == arguments.only)[:1]
     sizes: dict[str, dict[str, Any]] = {}

@@ -41,7 +41,8 @@ SIZES: dict[bool, dict[str, int]] = {
 
 def modulated_conv(x: Tensor, layer: SynthesisLayer, style_NI: Tensor) -> Tensor:
     """One kernel per sample, all of them in one grouped convolution."""
-    weight, n = layer.weight, x.shape[0]
+    weight: Tensor = layer.weight
+    n = x.shape[0]
     outputs, inputs, side, _ = weight.shape
     if layer.rgb:
         w = weight[None] * (style_NI / (inputs * side * side) ** 0.5)[:, None, :, None, None]

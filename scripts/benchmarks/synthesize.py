@@ -13,10 +13,15 @@ import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from benchmarks._turns import figures, take_turns
+
+if TYPE_CHECKING:  # imported by the processes that are measured
+    from torch import Tensor
+
+    from gantk.generators.base import Generator
 
 CONFIG = {
     "resolution": 64,
@@ -34,7 +39,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--turns", type=int, default=1, help="of each, by turns")
 
 
-def network() -> Any:
+def network() -> Generator:
     import torch
 
     from gantk.generators.registry import build
@@ -43,7 +48,7 @@ def network() -> Any:
     return build("stylegan2", CONFIG).eval()
 
 
-def scores(image_NCHW: Any) -> Any:
+def scores(image_NCHW: Tensor) -> Tensor:
     import torch
 
     return torch.cat([image_NCHW.mean((2, 3)), image_NCHW.std((1, 2, 3))[:, None]], 1)
@@ -94,7 +99,7 @@ def ours(num: int, images: bool) -> Callable[[], dict[str, Any]]:
         name = "means"
         attribute_names = ("red", "green", "blue", "contrast")
 
-        def attributes(self, image_NCHW: Any) -> Any:
+        def attributes(self, image_NCHW: Tensor) -> Tensor:
             return scores(image_NCHW)
 
     generator = network()

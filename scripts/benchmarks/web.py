@@ -12,9 +12,14 @@ import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from web_page import Page
+
+    from gantk.web.scene import Easel
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CASES = (("season", None), ("window light", "6-9"))
@@ -64,7 +69,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     return {"device": "cpu", "latency": latency, "first_layer": firsts, "edit_s": edit, "fit_s": fit, **figures}
 
 
-def _drag(page: Any, direction: str, rows: str | None, frames: int) -> list[float]:
+def _drag(page: Page, direction: str, rows: str | None, frames: int) -> list[float]:
     """Milliseconds of the frames of one drag, as the page measures them: from the event's own time on."""
     import json
 
@@ -83,7 +88,7 @@ def _drag(page: Any, direction: str, rows: str | None, frames: int) -> list[floa
     return list(page.run("gantk.live.latencies"))
 
 
-def _frames(easel: Any, direction: str, count: int) -> dict[str, Any]:
+def _frames(easel: Easel, direction: str, count: int) -> dict[str, Any]:
     """CPU time of frames along one slider, from the kept state and whole; the largest difference of their pixels."""
     import torch
 

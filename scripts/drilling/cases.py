@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 OUT = "out"
@@ -116,7 +117,7 @@ def _systems(model: str, predictor: str, segmenter: str) -> dict[str, Case]:
         "--reconstructor-size", "32", "--steps", "40", "--save-every", "8", "--metric", "pixels", "--shown", "1",
         "-N", "4",
     )  # fmt: skip
-    alone = {"chunked": False, "shards": False}
+    alone = partial(Case, chunked=False, shards=False)
     atlas = (
         "atlas", model, "--quick", "-N", "40", "--held-out", "2", "--random", "1", "--shown", "1", "--predictor",
         predictor, "--metric", "demo",
@@ -125,14 +126,14 @@ def _systems(model: str, predictor: str, segmenter: str) -> dict[str, Case]:
     inversion = ("invert", model, f"{OUT}-samples/images", "--space", "w", "--steps", "6", "--metric", "none")
     return {
         "resefa jacobian": Case(jacobian),
-        "resefa directions": Case(("resefa", "directions", OUT, *few), before=(jacobian,), **alone),
-        "navigan hessian": Case((*hessian, "--shown", "1", "--batch-size", "4", "-o", OUT), **alone),
-        "navigan train": Case((*deform, "--batch-size", "4", "-o", OUT), **alone),
+        "resefa directions": alone(("resefa", "directions", OUT, *few), before=(jacobian,)),
+        "navigan hessian": alone((*hessian, "--shown", "1", "--batch-size", "4", "-o", OUT)),
+        "navigan train": alone((*deform, "--batch-size", "4", "-o", OUT)),
         "lse train": Case(
             (*lse, "--steps", "4", "--batch-size", "4", "-o", OUT), merge=("merge", OUT, "--teacher", segmenter)
         ),
-        "lse fewshot": Case((*shots, "--batch-size", "4", "-o", OUT), **alone),
+        "lse fewshot": alone((*shots, "--batch-size", "4", "-o", OUT)),
         "invert": Case((*inversion, "--batch-size", "2", "-o", OUT), before=(pictures,)),
-        "ghfeat train": Case((*encoder, "-o", OUT), **alone),
+        "ghfeat train": alone((*encoder, "-o", OUT)),
         "atlas": Case((*atlas, "-o", OUT), shards=False),
     }

@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from drilling.bench import Failed, contents
@@ -64,12 +65,13 @@ class Faults:
 
 def _caller() -> str:
     """The lines of gantk that led here, below the store's own."""
-    frame, lines = sys._getframe(2), []
+    frame: FrameType | None = sys._getframe(2)
+    lines: list[str] = []
     while frame is not None and len(lines) < 2:
         name = frame.f_code.co_filename
         if "/gantk/" in name and not name.endswith(("store/files.py", "store/seals.py")):
             lines.append(f"{name.rpartition('/gantk/')[2]}:{frame.f_lineno}")
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return " ".join(lines)
 
 

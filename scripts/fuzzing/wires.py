@@ -70,8 +70,9 @@ class HttpWire:
     def talk(self, messages: Iterable[str | bytes]) -> list[str | bytes]:
         from websockets.exceptions import ConnectionClosed
         from websockets.sync.client import connect
+        from websockets.typing import Origin
 
-        origin: Any = f"http://localhost:{self.port}"
+        origin = Origin(f"http://localhost:{self.port}")
         found: list[str | bytes] = []
         with connect(f"ws://localhost:{self.port}/api/v1/live", origin=origin, open_timeout=60) as socket:
             try:

@@ -138,11 +138,12 @@ class Client(threading.Thread):
     def frames(self, count: int) -> list[float]:
         """Seconds from asking to having each frame, one at a time."""
         from websockets.sync.client import connect
+        from websockets.typing import Origin
 
         if self.socket is None:
             raw = sockets.create_connection(("127.0.0.1", self.shared.port), 60, source_address=(self.address, 0))
-            port: Any = self.shared.port
-            self.socket = connect(f"ws://localhost:{port}/api/v1/live", sock=raw, origin=f"http://localhost:{port}",  # type: ignore[call-overload]
+            place = f"localhost:{self.shared.port}"
+            self.socket = connect(f"ws://{place}/api/v1/live", sock=raw, origin=Origin(f"http://{place}"),
                                   open_timeout=60, ping_interval=None)  # fmt: skip
             self.socket.send(json.dumps({"token": self.shared.token}))
             self.socket.send(json.dumps({"t": "watch", "project": self.project}))

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from gantk.generators.stylegan3 import StyleGAN3
 from gantk.store.states import write_state
 from gantk.world.renderer import render, sample_scene
 from training.networks import painter, settle_magnitudes, standing_statistics
@@ -70,7 +71,7 @@ def settle(training: Training) -> None:
     average, seed = training.average, training.settings.seed
     if training.settings.family == "biggan":
         standing_statistics(average, seed)
-    if training.settings.family == "stylegan3":
+    if isinstance(average, StyleGAN3):
         settle_magnitudes(average, average.expand(average.map(average.sample_z(256, seed=seed))))
 
 

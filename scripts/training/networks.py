@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from gantk.generators.base import Generator
 from gantk.generators.registry import build
 from gantk.generators.stylegan2_discriminator import StyleGAN2Discriminator, StyleGAN2DiscriminatorConfig
+from gantk.generators.stylegan3 import StyleGAN3
 from training.settings import Settings
 
 SATURATED, SATURATED_SLOPE = 0.99, 0.05  # of BigGAN's images: from where on, and the slope that gradients see there
@@ -82,6 +83,7 @@ def leaky_tanh(generator: Generator, wp: Tensor) -> Tensor:
     """
     last = [layer.name for layer in generator.layers if layer.has_map and not layer.is_rgb][-1]
     image, maps = generator.trace(wp, [last])
+    assert image is not None
     before = generator.get_submodule("synthesis.torgb")(maps[last], None, (0, 0.0), False, None)
     return image + SATURATED_SLOPE * (image.abs() > SATURATED) * (before - before.detach())
 
@@ -98,7 +100,7 @@ def standing_statistics(generator: Generator, seed: int) -> None:
     generator.eval()
 
 
-def settle_magnitudes(generator: Generator, wp_NLD: Tensor) -> None:
+def settle_magnitudes(generator: StyleGAN3, wp_NLD: Tensor) -> None:
     """Measure StyleGAN3's magnitudes layer after layer: each depends on those before it."""
     with torch.no_grad():
         for _ in generator.layers:
@@ -118,9 +120,10 @@ class FactorCritic(nn.Module):
         super().__init__()
         self.group = group
         self.read = nn.Linear(width, factors)
-        self.judge = nn.Sequential(nn.Linear(3 * factors, 64), nn.LeakyReLU(0.2), nn.Linear(64, 1))
-        nn.init.zeros_(self.judge[2].weight)
-        nn.init.zeros_(self.judge[2].bias)
+        first, last = nn.Linear(3 * factors, 64), nn.Linear(64, 1)
+        self.judge = nn.Sequential(first, nn.LeakyReLU(0.2), last)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
 
     def forward(self, h_NC: Tensor) -> tuple[Tensor, Tensor]:
         """Scores [N] and estimates [N, F] of factors in units of their ranges."""

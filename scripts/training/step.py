@@ -9,6 +9,7 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gantk.generators.stylegan3 import StyleGAN3
 from gantk.world.renderer import FACTORS
 from training.networks import (
     FactorCritic,
@@ -43,7 +44,7 @@ class Training:
         self.readouts = make_readouts(settings, self.generator)
         enter_silently(settings, [self.generator, self.average], self.discriminator)
         for net in (self.generator, self.average, self.discriminator, self.critic, self.readouts):
-            net.to(self.device, memory_format=torch.channels_last)
+            net.to(self.device).to(memory_format=torch.channels_last)
         self.autocast = settings.half_generator and not self.generator.spec.half_precision
         if settings.half_generator and not self.autocast:
             self.generator.set_precision("bfloat16")
@@ -59,7 +60,7 @@ class Training:
         self.g_optimizer = self._adam(painting, "g", (settings.momentum, 0.99))
         self.d_optimizer = self._adam(self.discriminator, "d", (0.0, 0.99**self.lazy))
         self.c_optimizer = self._adam(self.critic, "c", (0.0, 0.99**self.lazy))
-        if hasattr(self.generator, "update_magnitudes"):
+        if isinstance(self.generator, StyleGAN3):
             _, _, wp = self.codes(8, torch.Generator().manual_seed(settings.seed))
             settle_magnitudes(self.generator, wp)
         self.images = 0
@@ -208,8 +209,9 @@ class Training:
             if self.world > 1:
                 dist.all_reduce(mean)
             self.generator.w_avg.lerp_(mean / self.world, 0.002)
+            assert self.average.w_avg is not None  # of the same family
             self.average.w_avg.copy_(self.generator.w_avg)
-        if hasattr(self.generator, "update_magnitudes") and self.images // self.settings.batch % MAGNITUDES_EVERY == 1:
+        if isinstance(self.generator, StyleGAN3) and self.images // self.settings.batch % MAGNITUDES_EVERY == 1:
             self.generator.update_magnitudes(
                 wp[:8], 0.5 ** (MAGNITUDES_EVERY * self.settings.batch / MAGNITUDES_IMAGES)
             )

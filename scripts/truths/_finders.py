@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
 
 import numpy as np
 import torch
@@ -181,12 +181,17 @@ def weights(data: Scored) -> tuple[tuple[Move, ...], int]:
         target = GeneratorTarget(generator, layer)
         curvature = Curvature(target, metric, lambda start, stop: wp_NLD[start:stop], len(wp_NLD), len(wp_NLD))
         found = block_lanczos(
-            lambda chunk, vector_BP, of=curvature: of.product(chunk, vector_BP)[None],  # type: ignore[misc]
+            partial(_product, curvature),
             target.size, count, block=2, tolerance=0.02, max_products=most,
         )  # fmt: skip
         products += found.products
         moves += weight_moves(generator, layer, list(found.vectors.view(-1, *target.shape)), "navigan", layer)
     return tuple(moves), products * HESSIAN_SAMPLES * PRODUCT
+
+
+def _product(of: Curvature, chunk: int, vector_BP: Tensor) -> Tensor:
+    """As `block_lanczos` takes it."""
+    return of.product(chunk, vector_BP)[None]
 
 
 def lacking(method: str, generator: Generator) -> bool:
@@ -227,7 +232,7 @@ def find(method: str, data: Scored, segmenter: Predictor) -> Found:
     return Found(directions, replace(read, seconds=read.seconds + time.process_time() - began))
 
 
-def coordinates(generator: Generator, directions: tuple[Direction, ...], samples: Samples) -> Any:
+def coordinates(generator: Generator, directions: tuple[Direction, ...], samples: Samples) -> np.ndarray:
     """Codes of samples along directions, [N, K]: what DCI scores."""
     with torch.inference_mode():
         assert samples.z_ND is not None

@@ -16,7 +16,9 @@ import torch
 from truths._tables import table
 
 from gantk.checkpoints.load import load_generator
+from gantk.generators.base import Generator
 from gantk.higan.boundary import Settings, train_boundaries
+from gantk.predictors.base import Predictor
 from gantk.predictors.departure import departures
 from gantk.predictors.load import load_predictor
 from gantk.world.oracle import oracle_generator
@@ -95,12 +97,12 @@ def moved(num: int) -> dict[str, Any]:
     return {"steps": means, "rows": rows}
 
 
-def read(generator: Any, predictor: Any, wp_NLD: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+def read(generator: Generator, predictor: Predictor, wp_NLD: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
     image_NCHW = generator.synthesize(wp_NLD)
     return predictor.attributes(image_NCHW).double().numpy(), predictor.features(image_NCHW).double().numpy()
 
 
-def readings(generator: Any, predictor: Any, wp_NLD: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+def readings(generator: Generator, predictor: Predictor, wp_NLD: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
     """Scores [N, A] and features [N, F]."""
     parts = [read(generator, predictor, part) for part in wp_NLD.split(BATCH)]
     return np.concatenate([scores for scores, _ in parts]), np.concatenate([features for _, features in parts])
@@ -113,7 +115,7 @@ def effect(change_NF: np.ndarray, spread_F: np.ndarray, own: int) -> tuple[float
 
 
 def on_rows(
-    generator: Any, predictor: Any, w_ND: torch.Tensor, normal_D: torch.Tensor, before: np.ndarray,
+    generator: Generator, predictor: Predictor, w_ND: torch.Tensor, normal_D: torch.Tensor, before: np.ndarray,
     spread_F: np.ndarray, own: int, every: tuple[int, ...], distance: float = 2.0,
 ) -> dict[str, Any]:  # fmt: skip
     """A step on all rows, and on the strongest single rows that hold nine tenths of what single rows add up to."""

@@ -23,7 +23,7 @@ from gantk.higan.boundary import Settings, train_boundaries
 from gantk.predictors.efficientnet_lite import ImageNet, located
 from gantk.predictors.linear_probe import area, fit_probe
 from gantk.predictors.probe_features import all_blocks, default_maps, image_blocks, pooled
-from gantk.world.oracle import oracle_generator
+from gantk.world.oracle import DemoOracle, oracle_generator
 from gantk.world.renderer import FACTOR_NAMES
 
 SEED, FRESH_SEED, BATCH = 61_000, 62_000, 50
@@ -32,7 +32,7 @@ SHARE = 0.2  # of scenes that have the attribute
 NAMES = tuple(name for name in FACTOR_NAMES if name != "tree_size")  # which cannot be seen in a scene without trees
 
 
-def looked_at(generator: Any, num: int, seed: int, network: ImageNet | None) -> dict[str, Any]:
+def looked_at(generator: DemoOracle, num: int, seed: int, network: ImageNet | None) -> dict[str, Any]:
     """Codes, factors and features of samples: of the generator's maps, and of its images."""
     codes, factors = [], []
     parts: dict[str, list[list[Tensor]]] = {"maps": []}
@@ -42,6 +42,7 @@ def looked_at(generator: Any, num: int, seed: int, network: ImageNet | None) -> 
             w_ND = generator.map(generator.sample_z(min(BATCH, num - start), seed=seed, start=start))
             wp_NLD = generator.expand(w_ND)
             image, maps = generator.trace(wp_NLD, taps)
+            assert image is not None
             codes.append(w_ND)
             factors.append(generator.factors(wp_NLD))
             parts["maps"].append([pooled(maps[tap]) for tap in taps])

@@ -19,6 +19,9 @@ import torch
 from torch import Tensor
 from truths._tables import table
 
+from gantk.generators.base import Generator
+from gantk.ghfeat.encoder import Encoder
+from gantk.predictors.base import Predictor
 from gantk.runs.claims import listed
 from gantk.world.renderer import FACTOR_NAMES, FACTORS, render, sample_scene
 
@@ -67,7 +70,7 @@ def renders(count: int, seed: int) -> tuple[Tensor, Tensor]:
     return scene.factors_NF, as_saved(torch.cat([render(f, n).image_NCHW for f, n in pairs]))
 
 
-def reconstruction(generator: Any, encoder: Any, predictor: Any, count: int) -> dict[str, Any]:
+def reconstruction(generator: Generator, encoder: Encoder, predictor: Predictor, count: int) -> dict[str, Any]:
     """Errors, and R2 of every factor three ways."""
     from gantk.ghfeat.losses import PredictorDistance
     from gantk.ghfeat.metrics import decode, encode, figures_of, r2
@@ -88,7 +91,7 @@ def reconstruction(generator: Any, encoder: Any, predictor: Any, count: int) -> 
     }
 
 
-def probing(encoder: Any, count: int) -> dict[str, Any]:
+def probing(encoder: Encoder, count: int) -> dict[str, Any]:
     """R2 of every factor from every level; and what the paper probes besides."""
     from gantk.ghfeat.features import Backbone, baselines, level_features, probe_all, small_pixels
     from gantk.ghfeat.labels import world
@@ -125,7 +128,7 @@ def plain(value: Any) -> Any:
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
-def style_error(generator: Any, encoder: Any, count: int) -> list[float]:
+def style_error(generator: Generator, encoder: Encoder, count: int) -> list[float]:
     """Mean squared error of the styles behind samples of the generator, in units of their variance, per row of wp."""
     from gantk.ghfeat.calibration import sample_styles
     from gantk.ghfeat.metrics import decode, encode
@@ -139,7 +142,7 @@ def style_error(generator: Any, encoder: Any, count: int) -> list[float]:
     return [float(np.mean(rows[row])) for row in sorted(rows)]
 
 
-def local_edits(generator: Any, encoder: Any, count: int) -> list[dict[str, Any]]:
+def local_edits(generator: Generator, encoder: Encoder, count: int) -> list[dict[str, Any]]:
     """Changes inside the region, outside it and beyond the reach, for edits at coarse and fine layers."""
     from gantk.ghfeat.local import edit_locally, editable_layers
     from gantk.ghfeat.metrics import encode
@@ -157,7 +160,7 @@ def local_edits(generator: Any, encoder: Any, count: int) -> list[dict[str, Any]
     return result
 
 
-def refined(generator: Any, encoder: Any, predictor: Any, count: int) -> dict[str, Any]:
+def refined(generator: Generator, encoder: Encoder, predictor: Predictor, count: int) -> dict[str, Any]:
     """The error of the encoder alone, after 30 and 100 steps from its code, and of 100 steps without it."""
     from gantk.ghfeat.losses import PredictorDistance
     from gantk.ghfeat.metrics import encode
@@ -180,15 +183,15 @@ def oracle(count: int) -> dict[str, Any]:
     """Codes of demo-oracle found by optimisation, against the true ones: the error of every factor, and of pixels."""
     from gantk import load_generator
     from gantk.ghfeat.projection import ProjectionPlan, project
+    from gantk.world.oracle import ROWS, DemoOracle
 
-    generator: Any = load_generator("demo-oracle")
+    generator = load_generator("demo-oracle")
+    assert isinstance(generator, DemoOracle)
     wp = generator.expand(generator.map(generator.sample_z(count, SAMPLE_SEED)))
     target, truth = generator.synthesize(wp).detach(), generator.factors(wp)
     found = project(generator, target, ProjectionPlan("s", 150, rate=0.1, frames=0))
     rows = torch.zeros_like(wp)
     for index, style in enumerate(found.codes):
-        from gantk.world.oracle import ROWS
-
         rows[:, index] = style @ generator.rotation[:, ROWS[index].columns].t()
     span = torch.tensor([factor.high - factor.low for factor in FACTORS])
     error = (generator.factors(rows) - truth).abs() / span

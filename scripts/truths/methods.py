@@ -26,6 +26,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ from gantk.atlas.results import Measured
 from gantk.atlas.yardstick import Settings, Yardstick
 from gantk.checkpoints.load import load_generator
 from gantk.codes.directions import Direction
-from gantk.generators.base import Generator
+from gantk.generators.base import Generator, WpOrStyles
 from gantk.lse.convex import ridge
 from gantk.lse.gram import Moments, moments
 from gantk.predictors.base import Predictor
@@ -62,10 +63,10 @@ LEVELS = (2.0, 4.0)
 CUT = 0.8  # what the rule gives on the oracle: from here on two directions of a method are duplicates
 
 
-def exact_of(oracle: DemoOracle) -> Any:
+def exact_of(oracle: DemoOracle) -> Callable[[WpOrStyles], torch.Tensor]:
     """The factors of codes of the oracle, wp or styles: its styles determine what it draws."""
 
-    def read(codes: Any) -> torch.Tensor:
+    def read(codes: WpOrStyles) -> torch.Tensor:
         if isinstance(codes, torch.Tensor):
             return oracle.factors(codes)
         rows, start = [], 0
@@ -270,8 +271,8 @@ def segmented(generator: Generator, predictor: Predictor, num: int, seed: int) -
             for weight, x in zip(parts, maps, strict=True):
                 logits[x.shape[-1]] = logits.get(x.shape[-1], 0) + torch.einsum("kc,nchw->nkhw", weight, x)
             bias = torch.from_numpy(b_K.astype(np.float32))[:, None, None]
-            label = (sum_resized(list(logits.values()), generator.spec.resolution, True) + bias).argmax(1)
-        result[title] = round(float(adjusted_rand_score(true, label.flatten().numpy())), 3)
+            learnt = (sum_resized(list(logits.values()), generator.spec.resolution, True) + bias).argmax(1)
+        result[title] = round(float(adjusted_rand_score(true, learnt.flatten().numpy())), 3)
     return result
 
 
@@ -303,18 +304,17 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         for seed in range(arguments.seeds):
             of_seed = OfSeed(name, generator, predictor, arguments, seed * SPACING)
             for method in methods:
-                found = kept.part(f"{name}, seed {seed}, {method}", lambda of=of_seed, m=method: of.pick(m))  # type: ignore[misc]
+                found = kept.part(f"{name}, seed {seed}, {method}", partial(of_seed.row, method))
                 rows[method].append(found)
             if seed == 0 and not arguments.table_only:
 
-                def grouping(of_seed: OfSeed = of_seed) -> Any:
+                def grouping(of_seed: OfSeed = of_seed) -> dict[str, Any]:
                     data, _, yardstick = of_seed.made()
                     return grouped(of_seed.generator, data, yardstick, 0)
 
                 groups = kept.part(f"{name}, groups", grouping)
                 segments = kept.part(
-                    f"{name}, segments",
-                    lambda g=generator: segmented(g, predictor, arguments.segments, 0),  # type: ignore[misc]
+                    f"{name}, segments", partial(segmented, generator, predictor, arguments.segments, 0)
                 )
         result[part] = {"methods": rows}
         if groups is not None:

@@ -33,6 +33,7 @@ from gantk.navigan.metrics import Metric, load_metric
 from gantk.navigan.strength import SHARE, curve_of, first_guess, ruler
 from gantk.navigan.target import GeneratorTarget
 from gantk.navigan.training import Rectifier, Trainer, TrainingPlan
+from gantk.predictors.demo import DemoPredictor
 from gantk.predictors.distance import frechet_distance
 from gantk.world.renderer import FACTOR_NAMES, render, sample_scene
 
@@ -63,7 +64,8 @@ class World:
         self.a = a
         self.generator = load_generator(a.model).requires_grad_(False)
         self.metric: Metric = load_metric("demo")
-        predictor: Any = self.metric.predictor
+        predictor = self.metric.predictor
+        assert isinstance(predictor, DemoPredictor)
         self.predictor = predictor
         self.deviation_F = predictor.span_A.double().numpy() / np.sqrt(12)  # factors of the world are uniform
         with torch.inference_mode():

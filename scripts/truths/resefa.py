@@ -26,8 +26,10 @@ import torch
 from truths._tables import table
 
 from gantk.checkpoints.load import load_generator
+from gantk.codes.directions import Direction
 from gantk.codes.source import CodeSource
 from gantk.generators.base import Generator
+from gantk.predictors.base import Predictor
 from gantk.predictors.load import load_predictor
 from gantk.predictors.truth import ExactFactors
 from gantk.resefa.accumulate import JacobianPlan, sample_grams
@@ -48,13 +50,12 @@ from gantk.world.oracle import DemoOracle, oracle_generator
 from gantk.world.renderer import FACTOR_NAMES
 
 SEED, FRESH_SEED = 51_000, 52_000
-ROWS = {
+Rows = tuple[int, ...]
+ROWS: dict[str, dict[str, Rows]] = {
     "demo-oracle": {"house": (7,), "sky": (0, 4), "tree": (3,), "ground": (6,)},
     "demo": {"house": (5, 6, 7, 8, 9), "sky": (0, 1, 2, 3, 4), "tree": (2, 3, 4, 5, 6), "ground": (3, 4, 5, 6, 7)},
 }
 LEVEL = 0.05
-
-Rows = tuple[int, ...]
 
 
 def grams_of(generator: Generator, regions: Regions, num: int) -> RegionGrams:
@@ -108,20 +109,23 @@ def fresh(generator: Generator, regions: Regions, num: int, place: int) -> HeldO
     )  # fmt: skip
 
 
-def factors_moved(held: HeldOut, direction: Any, row: int, distance: float, judge: Any) -> list[tuple[str, float]]:
+def factors_moved(
+    held: HeldOut, direction: Direction, row: int, distance: float, judge: Predictor
+) -> list[tuple[str, float]]:
     """Change of every factor between the two ends, in standard deviations of the samples, largest first."""
     found = []
     for sign in (1.0, -1.0):
         with torch.no_grad():
             wp_NLD = held.moved(direction, row, sign * distance)
-            scores = judge.attributes_of_codes(wp_NLD) if hasattr(judge, "attributes_of_codes") else None
-            if scores is None:
+            if isinstance(judge, ExactFactors):
+                scores = judge.attributes_of_codes(wp_NLD)
+            else:
                 scores = judge.attributes(held.generator.synthesize(wp_NLD))
             found.append(scores.double().numpy())
     with torch.no_grad():
         base = (
             judge.attributes_of_codes(held.wp_NLD)
-            if hasattr(judge, "attributes_of_codes")
+            if isinstance(judge, ExactFactors)
             else judge.attributes(held.image_NCHW)
         )
     change_F = (found[0] - found[1]).mean(0) / np.maximum(base.double().numpy().std(0), 1e-9)
@@ -129,7 +133,9 @@ def factors_moved(held: HeldOut, direction: Any, row: int, distance: float, judg
     return [(FACTOR_NAMES[index], round(float(change_F[index]), 2)) for index in order[:2]]
 
 
-def of_model(name: str, generator: Generator, seer: Any, judge: Any, arguments: argparse.Namespace) -> dict[str, Any]:
+def of_model(
+    name: str, generator: Generator, seer: Predictor, judge: Predictor, arguments: argparse.Namespace
+) -> dict[str, Any]:
     size = generator.spec.resolution
     regions = build_regions(WORLD, [], [], Labels(tuple(seer.class_names), seer), size, size, DEFAULT_MARGIN)
     grams = grams_of(generator, regions, arguments.num)

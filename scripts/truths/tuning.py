@@ -18,6 +18,11 @@ from torch import Tensor
 from truths._tables import table
 from truths.ghfeat import renders
 
+from gantk.codes.directions import Direction
+from gantk.generators.base import Generator
+from gantk.ghfeat.codes import Codes
+from gantk.ghfeat.results import InvertResult
+from gantk.predictors.base import Predictor
 from gantk.world.renderer import FACTOR_NAMES, FACTORS
 
 SEED, OTHERS_SEED = 37_000, 38_000  # no training has seen these
@@ -75,7 +80,7 @@ def marked(image_NCHW: Tensor) -> None:
 
 
 @torch.inference_mode()
-def errors(predictor: Any, image: Tensor, truth: Tensor) -> dict[str, float]:
+def errors(predictor: Predictor, image: Tensor, truth: Tensor) -> dict[str, float]:
     """How far the factors that are read are from the true ones, in deviations of each over scenes."""
     read = predictor.attributes(image)
     spread = [(factor.high - factor.low) / 12**0.5 for factor in FACTORS]  # of a uniform one
@@ -86,13 +91,15 @@ def errors(predictor: Any, image: Tensor, truth: Tensor) -> dict[str, float]:
 
 
 @torch.inference_mode()
-def edited(network: Any, found: Any, season: Any, predictor: Any, truth: Tensor) -> dict[str, float]:
+def edited(
+    network: Generator, found: InvertResult, season: Direction, predictor: Predictor, truth: Tensor
+) -> dict[str, float]:
     """How far the edit moves its factor (in deviations), and the mean error of all others at both ends."""
     from gantk.ghfeat.bridge import move, push_forward
     from gantk.ghfeat.tuning import fixed_codes
 
     carried = found.codes
-    codes = carried.tensors() if found.space == "s" else [torch.from_numpy(np.array(carried))]
+    codes = carried.tensors() if isinstance(carried, Codes) else [torch.from_numpy(np.array(carried))]
     fixed, _ = fixed_codes(network, found.space, codes)
     step = push_forward(network, season)
     ends = [network.synthesize(move(fixed, step, far)) for far in (-DISTANCE, DISTANCE)]
@@ -106,7 +113,7 @@ def edited(network: Any, found: Any, season: Any, predictor: Any, truth: Tensor)
 
 
 @torch.inference_mode()
-def others(before: Any, after: Any, count: int) -> float:
+def others(before: Generator, after: Generator, count: int) -> float:
     """Mean squared change of the pictures of seeded samples."""
     wp = before.expand(before.map(before.sample_z(count, OTHERS_SEED)))
     return float((before.synthesize(wp) - after.synthesize(wp)).square().mean())

@@ -23,6 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from truths._tables import table
 
+from gantk.generators.base import Generator
 from gantk.predictors.demo import DemoPredictor
 from gantk.predictors.distance import frechet_distance
 from gantk.world.renderer import CLASSES, FACTOR_NAMES, FACTORS, render, sample_scene
@@ -59,7 +60,7 @@ def look(batches: Iterator[Tensor], predictor: DemoPredictor, classes: bool = Tr
     return Seen(np.concatenate(factors), np.concatenate(features), np.mean(shares, 0) if classes else np.zeros(0))
 
 
-def samples(generator: Any, n: int, seed: int) -> Iterator[Tensor]:
+def samples(generator: Generator, n: int, seed: int) -> Iterator[Tensor]:
     """Images of a generator, without truncation, of classes drawn evenly where it has them."""
     for start in range(0, n, BATCH):
         with torch.inference_mode():
@@ -99,7 +100,9 @@ def reference(
     )
 
 
-def measure(generator: Any, predictor: DemoPredictor | None = None, n: int = 10_000, seed: int = 0) -> dict[str, Any]:
+def measure(
+    generator: Generator, predictor: DemoPredictor | None = None, n: int = 10_000, seed: int = 0
+) -> dict[str, Any]:
     """Compare `n` samples of any Generator of scenes with as many renders of its size; every figure is JSON.
 
     The predictors are for 64 x 64 and enlarge smaller pictures; samples and renders alike.
