@@ -304,9 +304,9 @@ NO_USE = {
     ("synthesize", "predictor"),  # where nothing is predicted
     ("navigan apply", "basis"),  # where the file of directions has its own
     ("ghfeat train", "discriminator"),  # without an adversarial term
-    ("quality", "features"),  # the same
 }
-DEFAULT = {("ghfeat extract", "metric", "demo"), ("atlas", "metric", "demo")}  # what the bundled world has without it
+# What the bundled world has without it.
+DEFAULT = {("ghfeat extract", "metric", "demo"), ("atlas", "metric", "demo"), ("quality", "features", "demo")}
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ from adversaries.trees import changed, text_of, value_of, wild
 
 if TYPE_CHECKING:
     from gantk.runs.results import Result
-    from gantk.runs.task import Task
+    from gantk.runs.task import Reported, Task
 
 Execution = Callable[[], object]
 Case = tuple[str, list[tuple[str, Execution]]]
@@ -106,7 +106,7 @@ def _results(source: random.Random, folder: Path) -> Cases:
         def load(kind: type[Result] = kind, read: list[Result] = read) -> None:
             read.append(read_result(kind, folder))
 
-        def show(task: Task = task, read: list[Result] = read) -> None:
+        def show(task: Reported = task, read: list[Result] = read) -> None:
             if not read:
                 raise GantkError("it was refused.")
             with read_from(task.spelled, folder):
