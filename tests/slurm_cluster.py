@@ -100,7 +100,7 @@ class Cluster:
         self._daemon("munged", "--foreground", "--force", f"--key-file={key}", *files)
         self.wait("munged", (self.folder / "munge.socket").exists)
         self._daemon("slurmctld", "-D")
-        self._daemon("slurmd", "-K", "-N", self.host)
+        self._daemon("slurmd", "-D", "-N", self.host)
         self.wait("the node", lambda: self.run("sinfo", "--noheader", "--format=%T").strip() == "idle")
 
     def _daemon(self, *words: str) -> None:

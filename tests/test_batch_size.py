@@ -20,7 +20,8 @@ from gantk.lse.options import SamplingOptions
 from gantk.navigan.options import HessianOptions, TrainOptions
 from gantk.runs import batches
 from gantk.runs.manifest import read_manifest
-from gantk.runs.options import AUTOMATIC, fields_of
+from gantk.runs.option_values import AUTOMATIC
+from gantk.runs.options import fields_of
 from gantk.store import memory
 from gantk.store import progress as progressing
 

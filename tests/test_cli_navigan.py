@@ -298,7 +298,7 @@ def test_own_code_that_draws_from_codes_is_wrapped(tmp_path: Path, gantk_command
 def test_bad_input_is_one_sentence(found: Path, model: Path, tmp_path: Path, gantk_command: Call) -> None:
     out = ("-o", tmp_path / "x")
     base = ("navigan", "hessian", model, *COMMON, *out)
-    refused(gantk_command(*base, "--conv", "16x16/conv7"), 2, "16x16/conv7", "did you mean")
+    refused(gantk_command(*base, "--conv", "16x16/conv7"), 2, "16x16/conv7", "Did you mean")
     refused(gantk_command(*base, "--conv", "99"), 2, "99", "0 to")
     refused(gantk_command(*base, "--conv", CONV, "-k", "145"), 2, "145 eigenvectors", "144 numbers")
     refused(gantk_command("navigan", "svd", "demo-oracle", "--conv", "0", *out), 2, "no convolution weight")

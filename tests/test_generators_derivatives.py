@@ -96,7 +96,11 @@ def test_functional_call_takes_other_weights(generator: Generator) -> None:
 
 @pytest.mark.parametrize("name", [name for name in TINY if name not in VARIANTS])
 def test_one_graph_without_breaks(name: str) -> None:
-    generator = tiny(name)
+    one_graph_without_breaks(tiny(name))
+
+
+def one_graph_without_breaks(generator: Generator) -> None:
+    """From z to the image and a map, with an edited weight."""
     z_ND, label = generator.sample_z(2), labels(generator, 2)
     truncation = Truncation(0.7, 2) if generator.spec.can_truncate else None
     if truncation is not None:

@@ -180,7 +180,7 @@ def test_settings_that_cannot_be_learnt_with_are_refused_before_anything_is_writ
     with pytest.raises(UsageError, match="pictures of 16 pixels"):
         ShiftPredictor(4, "lenet")(torch.zeros(2, 3, 16, 16), torch.zeros(2, 3, 16, 16))
     wrong: tuple[dict[str, Any], ...] = (
-        {"rate": math.nan}, {"rate": -1.0}, {"batch_size": 1}, {"directions": 1}, {"predictor": "vgg"},
+        {"rate": math.nan}, {"rate": -1.0}, {"batch_size": 1}, {"components": 1}, {"reconstructor": "vgg"},
     )  # fmt: skip
     for each in wrong:
         with pytest.raises(UsageError):

@@ -172,7 +172,7 @@ def test_folders_that_hold_nothing_are_refused(tmp_path: Path) -> None:
         gantk.quality.measure(torch.zeros(1, 3, 8, 8), torch.zeros(9, 3, 8, 8), Means(), neighbours=1)
     with pytest.raises(GantkError, match="has 3 images: at least 4"):
         gantk.quality.measure(torch.zeros(3, 3, 8, 8), torch.zeros(9, 3, 8, 8), Means(), neighbours=1)
-    with pytest.raises(UsageError, match="no set of images"):
+    with pytest.raises(UsageError, match="images are 3: give a generator, a folder, or images"):
         gantk.quality.measure(3, torch.zeros(9, 3, 8, 8), Means())
 
 

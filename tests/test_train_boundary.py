@@ -179,7 +179,7 @@ def test_labels_in_a_table(samples: Path) -> None:
 BAD = [
     ("w.npy nowhere.npy", 1, "nowhere.npy does not exist"),
     ("nowhere.npy attribute.npy", 1, "nowhere.npy does not exist"),
-    ("w.npy short.npy", 1, "scores 10 samples and w.npy holds 900"),
+    ("w.npy short.npy", 1, "10 scores in short.npy and 900 latent codes in w.npy"),
     ("w.npy nan.npy", 1, "not finite for 1 of 900 samples (the first is sample 7)"),
     ("w.npy flat.npy", 1, "only contains one class"),
     ("w.npy cells.csv", 1, "row 3: 'high' in column 'a' is no number"),

@@ -27,10 +27,10 @@ from test_generators import test_styles_in_place_of_rows as test_styles_in_place
 from test_generators import test_tracing_stops_early as test_tracing_stops_early
 from test_generators import test_truncation as test_truncation
 from test_generators import test_weight_deltas_equal_edited_weights as test_weight_deltas_equal_edited_weights
+from test_generators_derivatives import one_graph_without_breaks
 from test_generators_derivatives import test_double_backward as test_double_backward
 from test_generators_derivatives import test_every_weight_learns as test_every_weight_learns
 from test_generators_derivatives import test_jacobian_products_in_a_batch as test_jacobian_products_in_a_batch
-from test_generators_derivatives import test_one_graph_without_breaks as one_graph_without_breaks
 from torch import Tensor, nn
 from wrapped_modules import NAMES, Chain, Styled, Wide, seeded, wrapped
 

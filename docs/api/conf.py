@@ -11,7 +11,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import gantk
-from gantk.runs.options import Options, fields_of, said_of
+from gantk.runs.option_values import said_of
+from gantk.runs.options import Options, fields_of
 from gantk.runs.table import TASKS, find_task
 from gantk.runs.task import OPTIONS_SAID
 

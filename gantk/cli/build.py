@@ -11,7 +11,8 @@ import click
 from gantk.cli.commands import BESIDE_TASKS
 from gantk.cli.options import TYPED, examples
 from gantk.errors import UsageError
-from gantk.runs.options import AUTO, AUTOMATIC, Field, Options, check_single, fields_of, range_of
+from gantk.runs.option_values import AUTO, AUTOMATIC, check_single, range_of
+from gantk.runs.options import Field, Options, fields_of
 from gantk.runs.table import GROUPS, TASKS, find_task
 from gantk.runs.task import Task
 from gantk.store.lazy import resolve

@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
 from gantk.errors import StoreError
-from gantk.runs.options import AUTOMATIC, Field, Options, fields_of
+from gantk.runs.option_values import AUTOMATIC
+from gantk.runs.options import Field, Options, fields_of
 from gantk.store.memory import available, is_out_of_memory
 
 if TYPE_CHECKING:

@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from gantk.errors import UsageError
-from gantk.runs.options import AUTO, Options, changed, fields_of, options_hints, said_of
+from gantk.runs.option_values import AUTO, said_of
+from gantk.runs.options import Options, changed, fields_of, options_hints
 from gantk.runs.shared_options import RunOptions
 from gantk.store.lazy import resolve
 
