@@ -31,7 +31,6 @@ default_role = "code"  # `name` in a docstring is code
 add_module_names = False
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
-autodoc_preserve_defaults = True
 napoleon_use_ivar = True
 suppress_warnings = ["ref.python"]  # types of attributes called `name` or `shape` are looked up, and several have one
 napoleon_preprocess_types = False
