@@ -54,8 +54,14 @@ def signature_said(app: Any, what: str, name: str, obj: Any, options: Any, signa
         return "(**fields)", None
     if hasattr(obj, "OPTIONS"):
         taken = [each for each in inspect.signature(obj).parameters.values() if each.kind is not each.KEYWORD_ONLY]
-        return f"({', '.join(map(str, taken))}, **options)", returns
+        return f"({', '.join(map(written, taken))}, **options)", returns
     return signature, returns
+
+
+def written(parameter: inspect.Parameter) -> str:
+    """A parameter as it stands in the source: its annotation is a text there."""
+    default = "" if parameter.default is parameter.empty else f" = {parameter.default!r}"
+    return f"{parameter.name}: {parameter.annotation}{default}"
 
 
 def tasks_said(app: Any, page: str, source: list[str]) -> None:
