@@ -153,7 +153,12 @@ def test_help_imports_nothing_heavy() -> None:
     """No help text, that of every command included, loads torch or the scientific stack."""
     script = (
         "import sys\n"
+        "import click\n"
+        "known = set(sys.modules)\n"
         "from gantk.cli.main import run\n"
+        "assert run(['--help']) == 0\n"
+        "early = {'json', 'zipfile', 'pathlib', 'difflib', 'tomllib'} & (set(sys.modules) - known)\n"
+        "assert not early, f'the list of commands loads {early}'\n"
         f"assert all(run([*words, '--help']) == 0 for words in {EVERY_COMMAND!r})\n"
         "heavy = {'torch', 'torchvision', 'numpy', 'scipy', 'sklearn', 'PIL', 'jinja2', 'safetensors'}\n"
         "loaded = heavy & set(sys.modules)\n"
