@@ -536,3 +536,11 @@ def test_commands_stand_in_the_order_of_work(gantk_command: Call) -> None:
 def test_the_tour_says_what_to_do_with_own_code(gantk_command: Call, tmp_path: Path) -> None:
     code, _, err = gantk_command("demo", "--model", "faces.py:generator", "-o", tmp_path / "tour")
     assert code == 2 and "`gantk atlas faces.py:generator`" in err and not (tmp_path / "tour").exists()
+
+
+@pytest.mark.parametrize("value", ["2.5", "true", "'1_0'"])
+def test_a_seed_of_a_settings_file_is_a_whole_number(value: str, tmp_path: Path, gantk_command: Call) -> None:
+    settings = tmp_path / "settings.toml"
+    settings.write_text(f"[demo]\nseed = {value}\n")
+    code, _, err = gantk_command("demo", "--config", settings, "-o", tmp_path / "out")
+    assert code == 2 and "--seed" in err and not (tmp_path / "out").exists()

@@ -15,7 +15,9 @@ import torch
 
 import gantk
 from gantk.generators.arguments import check_arguments, described
-from gantk.runs.options import fields_of, options_hints
+from gantk.lse.options import FewshotOptions
+from gantk.quality.sources import images_of
+from gantk.runs.options import changed, fields_of, options_hints
 from gantk.runs.table import TASKS, find_task
 from gantk.store.lazy import resolve
 
@@ -465,3 +467,33 @@ def test_every_command_has_its_function_in_the_table() -> None:
         for part in rows[name].split("."):
             found = getattr(found, part)
         assert found is (gantk.compare if name == "compare" else verb), name
+
+
+def test_a_number_of_numpy_picks_a_direction_and_an_earlier_name_stands_alone(generator: gantk.Generator) -> None:
+    direction = gantk.Direction("two", "direction", "w", np.eye(generator.spec.w_dim, dtype=np.float32)[:2])
+    w_ND = torch.zeros(1, generator.spec.w_dim)
+    assert torch.equal(direction.apply(w_ND, 1.0, pick=np.int64(1)), direction.apply(w_ND, 1.0, pick=1))
+    with pytest.raises(gantk.UsageError, match="pick True does not exist"):
+        direction.apply(w_ND, 1.0, pick=True)
+    with pytest.raises(gantk.UsageError, match="'num_eval' is an earlier name of 'held_out': give one"):
+        changed(FewshotOptions, None, {"num_eval": 2, "held_out": 3})
+
+
+def test_a_module_with_a_part_called_predictor_is_a_module(generator: gantk.Generator) -> None:
+    class Scores(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.predictor = torch.nn.Linear(3, 2)
+
+        def forward(self, image_NCHW: torch.Tensor) -> torch.Tensor:
+            scores: torch.Tensor = self.predictor(image_NCHW.mean((2, 3)))
+            return scores
+
+    predictor = gantk.load_predictor(Scores())
+    assert predictor.attributes(torch.zeros(4, 3, 8, 8)).shape == (4, 2)
+
+
+@pytest.mark.parametrize("dtype", [np.bool_, np.uint16, np.str_, np.longdouble])
+def test_arrays_of_other_kinds_are_no_images(dtype: type, generator: gantk.Generator) -> None:
+    with pytest.raises(gantk.UsageError, match="is no set of images"):
+        images_of(np.zeros((4, 3, 8, 8), dtype))

@@ -20,6 +20,7 @@ from gantk.errors import GantkError, StoreError, UsageError
 from gantk.runs.reporting import load_result
 from gantk.runs.runner import Plan
 from gantk.slurm.batch import batch_files, folder_of, submit_script
+from gantk.slurm.chain import kept_chain
 from gantk.slurm.estimates import Estimate, estimated, limited, slurm_time
 from gantk.slurm.pipelines import PIPELINES
 from gantk.slurm.results import ChainResult
@@ -183,6 +184,21 @@ def test_a_chain_is_written_beside_its_settings(settings: Path, gantk_command: C
     assert "written by `gantk slurm synthesize --config c.toml`." in (settings / "1-synthesize.sbatch").read_text()
     code, out, err = gantk_command("report", "runs/c/slurm")
     assert (code, err) == (0, "") and "was not submitted" in (settings / "slurm.html").read_text()
+
+
+def test_a_chain_that_was_stopped_before_it_was_written_is_none(
+    settings: Path, gantk_command: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("gantk.slurm.chain.write_chain", stopped)
+        assert gantk_command("slurm", "synthesize", "--config", "c.toml")[0] == 130
+    assert kept_chain(settings) is None
+    code, _, err = gantk_command("slurm", "synthesize", "--config", "c.toml", "--status")
+    assert code == 2 and "There is no chain in runs/c/slurm" in err
+    assert gantk_command("slurm", "synthesize", "--config", "c.toml")[0] == 0
 
 
 @pytest.mark.parametrize(

@@ -53,11 +53,13 @@ def model_argument(name: str = "model") -> Decorator:
 
 
 class _AsWritten(click.ParamType):
-    """A number of click's that is written as people do it."""
+    """A number of click's that is written as people do it; a settings file gives one of its kinds."""
+
+    kinds: tuple[type, ...]
 
     # Any: as click has it
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if isinstance(value, str) and not is_written(value):
+        if not (is_written(value) if isinstance(value, str) else type(value) in self.kinds):
             self.fail(f"{value!r} is not a valid {self.name}.", param, ctx)
         return super().convert(value, param, ctx)
 
@@ -65,9 +67,13 @@ class _AsWritten(click.ParamType):
 class Whole(_AsWritten, click.IntRange):
     """A whole number in a range."""
 
+    kinds = (int,)
+
 
 class Real(_AsWritten, click.FloatRange):
     """A number in a range."""
+
+    kinds = (int, float)
 
 
 def output_dir_option(default: str | None = None, help: str = "Run directory; made when absent.") -> Decorator:

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.errors import UsageError
-from gantk.generators.arguments import described, no_tensor
+from gantk.generators.arguments import described, fits, no_tensor
 from gantk.generators.rows import LayerList, parse_layers
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ class Direction:
             UsageError: the direction does not apply to such codes (the way that works is named), a layer or pick is out
                 of range, or an absolute distance has no meaning there.
         """
-        if not isinstance(pick, int) or not 0 <= pick < len(self):
+        if not fits(pick, "int") or not 0 <= pick < len(self):
             raise UsageError(f"{self.title} has {_count(len(self), 'vector')}, so pick {pick!r} does not exist.")
         if self.space == "s":
             return self._apply_styles(codes, distance, layers, pick, absolute)

@@ -153,7 +153,7 @@ class ApplyInputs(NetworkInputs, MetricInputs):
     conv: str | None = named(None, f"{CONV}; needed where DIRECTIONS do not say it.", metavar="LAYER")
     each: str | None = named(
         None,
-        "Table [N, 2] of a direction and a strength for every sample, in place of --pick, --start and --end.",
+        "Table [N, 2] of a direction and a strength for every sample, in place of --pick and both strengths.",
         metavar="FILE.npy",
     )
 

@@ -133,7 +133,7 @@ def predictor_in(value: object, generator: Generator | None = None) -> object:
         return head.head(generator)
     if isinstance(head, Head):
         return head if generator is None else head.bind(generator)
-    made = getattr(value, "predictor", None)
+    made = None if isinstance(value, torch.nn.Module) else getattr(value, "predictor", None)  # of a result
     if callable(made) and isinstance(found := made(), Predictor):
         return found
     if callable(value):

@@ -66,12 +66,13 @@ def images_of(given: Tensor | npt.NDArray[Any]) -> Tensor:
     Raises:
         UsageError: they are neither.
     """
-    images = given if isinstance(given, Tensor) else torch.from_numpy(np.ascontiguousarray(given))
-    if images.dtype == torch.uint8 and images.ndim == 4 and images.shape[-1] in (1, 3, 4):
-        return images.permute(0, 3, 1, 2).float().div(127.5).sub(1.0)
-    beyond = bool((~(images.abs() <= LARGEST)).any())  # true of what is no number, too
-    if images.is_floating_point() and images.ndim == 4 and not beyond:
-        return images.float()
+    known = isinstance(given, Tensor) or given.dtype.name in ("uint8", "float16", "float32", "float64")
+    if known and given.ndim == 4:
+        images = given if isinstance(given, Tensor) else torch.from_numpy(np.ascontiguousarray(given))
+        if images.dtype == torch.uint8 and images.shape[-1] in (1, 3, 4):
+            return images.permute(0, 3, 1, 2).float().div(127.5).sub(1.0)
+        if images.is_floating_point() and bool((images.abs() <= LARGEST).all()):  # which no nan is
+            return images.float()
     raise UsageError(
         f"An array of {given.dtype} {tuple(given.shape)} is no set of images: give uint8 [N, H, W, C], or finite "
         "floats [N, C, H, W] in [-1, 1]."

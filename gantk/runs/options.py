@@ -274,6 +274,8 @@ def changed(options: type[OptionsT], given: OptionsT | None, changes: Mapping[st
         if name not in names:
             hint = OF_COMMANDS.get(name) or suggestion(name, set(names.values()))
             raise UsageError(f"{name!r} is no option here.{hint}")
+        if name != names[name] and names[name] in changes:
+            raise UsageError(f"{name!r} is an earlier name of {names[name]!r}: give one of them.")
     changes = {names[name]: value for name, value in changes.items()}
     return dataclasses.replace(given, **changes) if given is not None else made(options, changes)
 

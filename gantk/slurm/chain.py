@@ -15,8 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from gantk.errors import GantkError, UsageError
-from gantk.runs.manifest import MANIFEST_SUFFIX
+from gantk.runs.manifest import MANIFEST_SUFFIX, read_manifest
 from gantk.runs.reporting import read_run
+from gantk.runs.results import RESULT_SUFFIX
 from gantk.runs.run import Run
 from gantk.runs.runner import keep
 from gantk.slurm.batch import BatchFile, folder_of
@@ -91,8 +92,11 @@ def refuse_if_queued(folder: Path) -> None:
 
 
 def kept_chain(folder: Path) -> ChainResult | None:
-    """The chain of a folder, as written; None where there is none."""
-    if not (folder / f"{CHAIN.name}{MANIFEST_SUFFIX}").exists():
+    """The chain of a folder, as written; None where there is none, or where it was stopped before it was written."""
+    manifest = folder / f"{CHAIN.name}{MANIFEST_SUFFIX}"
+    if not manifest.exists():
+        return None
+    if not (folder / f"{CHAIN.name}{RESULT_SUFFIX}").exists() and "jobs" not in read_manifest(manifest)["results"]:
         return None
     found = read_run(CHAIN, folder)
     assert isinstance(found, ChainResult)
