@@ -7,7 +7,7 @@ import functools
 import inspect
 import operator
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import ParamSpec, TypeVar
 
 from gantk.errors import UsageError
@@ -130,3 +130,8 @@ def whole(name: str, value: object) -> int:
     if not fits(value, "int"):
         raise UsageError(f"{name} is {described(value)}: give a whole number.")
     return operator.index(value)  # type: ignore[arg-type]
+
+
+def listed(values: Sequence[object], limit: int = 6) -> str:
+    """The first of some values in a message, and how many more there are."""
+    return f"{values}" if len(values) <= limit else f"{values[:limit]} and {len(values) - limit} more"

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.func import jvp, vmap
 
 from gantk.errors import UsageError, suggestion
-from gantk.generators.arguments import no_tensor, whole
+from gantk.generators.arguments import listed, no_tensor, whole
 from gantk.generators.compiling import Compiled
 from gantk.generators.forward_mode import load_decompositions
 from gantk.generators.noise import Noise as Noise
@@ -115,12 +115,12 @@ class Generator(nn.Module, ABC):
         wp_NLD = w_ND.unsqueeze(1).expand(-1, self.spec.num_layers, -1)
         if truncation is None:
             return wp_NLD
+        truncation = truncation_of(truncation)
         if not self.spec.can_truncate:
             raise UsageError(
-                f"a {self.spec.family} has no mean code to pull to, so truncation psi={truncation_of(truncation).psi} "
-                "cannot apply; leave --truncation out"
+                f"a {self.spec.family} has no mean code to pull to, so truncation psi={truncation.psi} cannot apply; "
+                "leave --truncation out"
             )
-        truncation = truncation_of(truncation)
         strength_L1 = w_ND.new_tensor(truncation.strengths(self.spec.num_layers)).unsqueeze(-1)
         average = (self.average_w() if self.w_avg is None else self.w_avg).to(w_ND.dtype)  # [D], or [L, D]
         # written so that psi = 1 gives w back exactly
@@ -324,8 +324,8 @@ class Generator(nn.Module, ABC):
                 raise UsageError(f"a {spec.family} has no space s to take styles from; use {self._spaces()}")
             if [list(style.shape[1:]) for style in codes] != [[width] for width in widths]:
                 raise UsageError(
-                    f"{len(codes)} styles of shapes {_listed([list(style.shape) for style in codes])} do not fit: "
-                    f"one [N, width] per styled layer, of widths {_listed(widths)}"
+                    f"{len(codes)} styles of shapes {listed([list(style.shape) for style in codes])} do not fit: "
+                    f"one [N, width] per styled layer, of widths {listed(widths)}"
                 )
         n = codes[0].shape[0]
         for index, (_, strength) in options.deltas.items():
@@ -383,14 +383,11 @@ class Generator(nn.Module, ABC):
         return checked
 
     def _check_wp(self, wp_NLD: Tensor) -> None:
-        spec = self.spec
         if not isinstance(wp_NLD, Tensor):
             raise no_tensor("wp", wp_NLD)
-        if wp_NLD.ndim != 3 or wp_NLD.shape[1] != spec.num_layers or wp_NLD.shape[2] != spec.wp_dim:
-            raise UsageError(
-                f"codes of shape {list(wp_NLD.shape)} do not fit: this network takes wp of shape "
-                f"[N, {spec.num_layers}, {spec.wp_dim}]"
-            )
+        if wp_NLD.shape[1:] != (shape := self.spec.code_shape("wp")):
+            wanted = f"[N, {shape[0]}, {shape[1]}]"
+            raise UsageError(f"codes of shape {list(wp_NLD.shape)} do not fit: this network takes wp of shape {wanted}")
 
     def _check_width(self, name: str, code: Tensor, ndim: int, width: int) -> None:
         if not isinstance(code, Tensor):
@@ -399,7 +396,3 @@ class Generator(nn.Module, ABC):
             raise UsageError(f"z is of {code.dtype} and this network of {self.dtype}: give z.to({self.dtype}).")
         if code.ndim != ndim or code.shape[-1] != width:
             raise UsageError(f"{name} of shape {list(code.shape)} does not fit: [N, {width}] is expected")
-
-
-def _listed(values: Sequence[object], limit: int = 6) -> str:
-    return f"{values}" if len(values) <= limit else f"{values[:limit]} and {len(values) - limit} more"
