@@ -77,7 +77,7 @@ class Readouts(TorchFunctionMode):
                 return 1
             if func is Tensor.__bool__:
                 return getattr(given, "true", False)
-            if func is torch.isfinite or (func is Tensor.all and hasattr(given, "true")):
+            if func in (torch.isfinite, Tensor.isfinite) or (func is Tensor.all and hasattr(given, "true")):
                 found = func(*args, **(kwargs or {}))
                 found.true = True
                 return found

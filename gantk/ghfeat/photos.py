@@ -24,7 +24,7 @@ from gantk.ghfeat.pictures import Size, Zip, check_sides, decode, find_images, f
 from gantk.ghfeat.tfrecord import TFRecords
 from gantk.pictures.images import to_uint8
 from gantk.pictures.opening import picture_sides
-from gantk.store.channels import LARGEST, colours, in_channels, rgb
+from gantk.store.channels import colours, in_channels, rgb, within_range
 from gantk.store.fingerprint import fingerprint, of_path
 from gantk.store.inside import clipped
 from gantk.world.renderer import render, sample_scene
@@ -135,7 +135,7 @@ def _pictures(given: object) -> list[Pixels]:
     if array.dtype.kind == "f" and array.ndim in (3, 4):
         images_NCHW = torch.from_numpy(np.ascontiguousarray(array, np.float32))
         images_NCHW = images_NCHW if array.ndim == 4 else images_NCHW[None]
-        if bool((images_NCHW.abs() <= LARGEST).all()):  # false for what is not finite
+        if within_range(images_NCHW):
             return list(to_uint8(colours(images_NCHW)))
     if array.dtype == np.uint8 and (array.ndim == 2 or (array.ndim in (3, 4) and array.shape[-1] in (1, 3, 4))):
         whole = array if array.ndim == 4 else array[None]

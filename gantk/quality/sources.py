@@ -25,7 +25,7 @@ from gantk.pictures.images import as_saved, to_rgb8
 from gantk.pictures.opening import open_picture
 from gantk.predictors.base import Predictor
 from gantk.predictors.load import load_predictor
-from gantk.store.channels import LARGEST, colours
+from gantk.store.channels import colours, within_range
 from gantk.store.fingerprint import fingerprint
 from gantk.store.progress import progress
 
@@ -71,7 +71,7 @@ def images_of(given: Tensor | npt.NDArray[Any]) -> Tensor:
         images = given if isinstance(given, Tensor) else torch.from_numpy(np.ascontiguousarray(given))
         if images.dtype == torch.uint8 and images.shape[-1] in (1, 3, 4):
             return images.permute(0, 3, 1, 2).float().div(127.5).sub(1.0)
-        if images.is_floating_point() and bool((images.abs() <= LARGEST).all()):  # which no nan is
+        if images.is_floating_point() and within_range(images):
             return images.float()
     raise UsageError(
         f"An array of {given.dtype} {tuple(given.shape)} is no set of images: give uint8 [N, H, W, C], or finite "

@@ -22,6 +22,11 @@ LARGEST = 16.0  # of images in [-1, 1]: networks overshoot by less, and pixels u
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, by which picture programs make RGB grey
 
 
+def within_range(images: Tensor) -> bool:
+    """Whether floats can be images in [-1, 1]: all are finite, and none is beyond what networks overshoot by."""
+    return bool(images.isfinite().all()) and not bool((images.abs() > LARGEST).any())
+
+
 def viewable(image_HWC: npt.NDArray[Any], alpha: bool = True) -> npt.NDArray[Any]:
     """One picture as [H, W] grey, [H, W, 3] RGB or (with `alpha`) [H, W, 4]; two channels give [H, 2 W].
 
