@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import inspect
 import re
@@ -131,6 +132,50 @@ def test_truncations_and_labels_are_taken_as_they_are(name: str) -> None:
         assert kind(label=np.int64(2)).label == "2"
 
 
+WILD: list[Any] = [
+    np.arange(3.0), np.zeros((2, 2)), np.zeros(0), torch.zeros(3), np.array("a"), {"a": 1}, object(), 1j, 10**400, b"x",
+    int, len, [1, [2]],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_no_option_lets_pythons_own_errors_through(name: str) -> None:
+    kind = find_task(name).options
+    needed = {field.name: "x" for field in fields_of(kind) if field.required}
+    for field in fields_of(kind):
+        for given in WILD:
+            with contextlib.suppress(gantk.UsageError):
+                kind(**(needed | {field.name: given}))
+
+
+def test_no_argument_lets_pythons_own_errors_through(generator: gantk.Generator) -> None:
+    calls: list[tuple[str, Callable[[Any], Any]]] = [
+        ("psi", gantk.Truncation),
+        ("layers", lambda given: gantk.Truncation(0.5, given)),
+        ("psi", lambda given: generator.sample_z(1, truncation=given)),
+        ("n", generator.sample_z),
+        ("seed", lambda given: generator.sample_z(1, seed=given)),
+        ("precision", lambda given: gantk.load_generator("demo", precision=given)),
+        ("space", lambda given: gantk.GivenCodes(np.zeros((1, 64)), given)),
+        ("num", lambda given: gantk.sample(generator, given)),
+    ]
+    for name, call in calls:
+        for given in WILD:
+            with pytest.raises(gantk.UsageError, match=f"^{name} is {re.escape(described(given))}: give "):
+                call(given)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [gantk.sample, gantk.wrap, gantk.load_generator, gantk.load_encoder, gantk.load_predictor, gantk.load_head,
+     gantk.load_weights, gantk.load_result, gantk.load_direction, gantk.navigan.export, gantk.explore],
+)  # fmt: skip
+def test_arguments_that_are_too_many_or_missing(function: Callable[..., Any]) -> None:
+    for given, said in ((["a"] * 20, r"too many positional arguments \(the last is 'a'\)"), ([], "missing")):
+        with pytest.raises(gantk.UsageError, match=rf"^{function.__name__}\(\): .*{said}.*; its arguments are "):
+            function(*given)
+
+
 def test_a_list_in_place_of_words_between_commas(generator: gantk.Generator) -> None:
     assert gantk.sample(generator, 2, latents=["w", "wp"]).spaces == ("w", "wp")
     assert gantk.sample(generator, np.int64(2)).sentence() == gantk.sample(generator, 2).sentence()
@@ -141,7 +186,7 @@ def test_a_truncation_that_is_none() -> None:
         with pytest.raises(gantk.UsageError, match="^psi is .*: give a finite number"):
             gantk.Truncation(given)  # type: ignore[arg-type]
     for layers in (-1, 2.5, "8"):
-        with pytest.raises(gantk.UsageError, match=f"^layers is {layers!r}: give the number"):
+        with pytest.raises(gantk.UsageError, match=f"^layers is {layers!r}: give a whole number"):
             gantk.Truncation(0.7, layers)  # type: ignore[arg-type]
     assert gantk.Truncation(np.float32(0.5), np.int64(3)) == gantk.Truncation(0.5, 3)  # type: ignore[arg-type]
 
@@ -183,8 +228,9 @@ def test_literals() -> None:
     signature = inspect.signature(choose)
     check_arguments(signature, {"kind": "a"})
     check_arguments(signature, {"kind": None})
-    with pytest.raises(gantk.UsageError, match="^kind is 'c': give one of a, b"):
-        check_arguments(signature, {"kind": "c"})
+    for given in ("c", np.zeros(3), ["a"]):
+        with pytest.raises(gantk.UsageError, match=f"^kind is {re.escape(described(given))}: give one of a, b"):
+            check_arguments(signature, {"kind": given})
 
 
 def test_directions_and_codes_of_another_generator_are_refused(generator: gantk.Generator, samples: Any) -> None:
@@ -306,7 +352,7 @@ def test_functions_beside_the_verbs(generator: gantk.Generator, samples: Any) ->
         gantk.compare(3, 4)  # type: ignore[arg-type]
     with pytest.raises(gantk.UsageError, match="^generator is 'demo'"):
         gantk.speed.measure("demo")  # type: ignore[arg-type]
-    with pytest.raises(gantk.UsageError, match="^batches is 0: give whole numbers"):
+    with pytest.raises(gantk.UsageError, match="^batches is 0: give a whole number of at least 1"):
         gantk.speed.measure(generator, batches=0)
     with pytest.raises(gantk.UsageError, match="^seconds is -1: give a number"):
         gantk.speed.measure(generator, seconds=-1)
@@ -324,7 +370,7 @@ def test_functions_beside_the_verbs(generator: gantk.Generator, samples: Any) ->
     for given, said in ((3, "3"), ((1, "x"), r"\(1, 'x'\)")):
         with pytest.raises(gantk.UsageError, match=f"output_range {said} is no range"):
             gantk.wrap(Drawing(), 8, output_range=given)  # type: ignore[arg-type]
-    with pytest.raises(gantk.UsageError, match="rows 0 is no whole number"):
+    with pytest.raises(gantk.UsageError, match="rows is 0: give a whole number of at least 1"):
         gantk.wrap(Drawing(), 8, rows=0)
 
 
@@ -415,8 +461,9 @@ def test_a_result_with_a_head_labels_and_sees_regions(generator: gantk.Generator
 
 def test_weight_directions(generator: gantk.Generator, samples: Any, tmp_path: Path) -> None:
     found = gantk.navigan.svd(generator, "4x4/conv1", "none", num=1, show=0)
-    with pytest.raises(gantk.UsageError, match="^form is 'nope': give one of gantk, "):
-        gantk.navigan.export(found, tmp_path / "x.safetensors", "nope")  # type: ignore[arg-type]
+    for form in ("nope", np.zeros(3)):
+        with pytest.raises(gantk.UsageError, match=f"^form is {re.escape(described(form))}: give one of gantk, "):
+            gantk.navigan.export(found, tmp_path / "x.safetensors", form)  # type: ignore[arg-type]
     with pytest.raises(gantk.UsageError, match="^path is 3: give "):
         gantk.navigan.export(found, 3)  # type: ignore[arg-type]
     assert not list(tmp_path.iterdir())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ from gantk.checkpoints.facts import TUNED, Fact, Facts, parse_facts, split_model
 from gantk.checkpoints.pickle_machine import clipped
 from gantk.checkpoints.reading import read_checkpoint
 from gantk.errors import GantkError, UsageError
-from gantk.generators.arguments import described
+from gantk.generators.arguments import checked
 from gantk.generators.devices import resolve_device
 from gantk.store.progress import tell
 
@@ -87,6 +86,7 @@ def fill(module: nn.Module, checkpoint: Checkpoint) -> None:
     module.load_state_dict(checkpoint.state)
 
 
+@checked
 def load_generator(
     name_or_path: str | Path,
     device: str | torch.device = "cpu",
@@ -126,8 +126,6 @@ def load_generator(
             code that may not be one or does not make a generator.
         GantkError: the file cannot be read, see `read_checkpoint`.
     """
-    if not isinstance(name_or_path, (str, os.PathLike)):
-        raise UsageError(f"name_or_path is {described(name_or_path)}: give a network's name or a checkpoint's path.")
     chosen = resolve_device(device)
     name_or_path, tuned = _tuning(name_or_path, tuned)
     generator = _construct(name_or_path, facts, force, code, fetch)

@@ -67,7 +67,7 @@ class Direction:
         vectors = np.asarray(self.vectors)
         if self.kind not in KINDS:
             raise UsageError(f"The direction {self.name!r} has the kind {self.kind!r}: it is {' or '.join(KINDS)}.")
-        if self.space not in SPACES:
+        if not isinstance(self.space, str) or self.space not in SPACES:
             raise UsageError(f"The direction {self.name!r} has the space {self.space!r}: give {', '.join(SPACES)}.")
         wanted = 3 if self.space == "wp" else 2
         if vectors.ndim != wanted or vectors.size == 0:

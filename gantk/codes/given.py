@@ -46,8 +46,8 @@ class GivenCodes:
     probe: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        if self.space not in SPACES:
-            raise UsageError(f"Codes of the space {self.space!r} were given: give codes of {', '.join(SPACES)}.")
+        if not isinstance(self.space, str) or self.space not in SPACES:
+            raise UsageError(f"space is {described(self.space)}: give one of {', '.join(SPACES)}.")
         object.__setattr__(self, "array", numbers_of(self.array))
 
     def __len__(self) -> int:

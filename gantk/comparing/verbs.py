@@ -12,7 +12,7 @@ from gantk.comparing.pictures import same_pictures, same_strips
 from gantk.comparing.reading import LONGEST, Finished, read_runs, shown
 from gantk.comparing.results import CompareResult, Setting, Side
 from gantk.errors import UsageError
-from gantk.generators.arguments import described
+from gantk.generators.arguments import checked, described
 from gantk.runs.results import Result
 from gantk.runs.stores import Store
 from gantk.runs.task import verb
@@ -20,6 +20,7 @@ from gantk.runs.task import verb
 DIGITS = 12  # of a fingerprint, as it is shown
 
 
+@checked
 def compare(*runs: Result | Path | str, command: str | None = None, shown: int = 6) -> CompareResult:
     """Set results, or finished runs, of one command side by side.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
+import math
 import operator
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -55,11 +56,31 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def call(*arguments: P.args, **named: P.kwargs) -> R:
-        bound = signature.bind(*arguments, **named)
-        check_arguments(signature, bound.arguments)
+        check_arguments(signature, bound_to(function.__name__, signature, arguments, named))
         return function(*arguments, **named)
 
     return call
+
+
+def bound_to(
+    name: str, signature: inspect.Signature, arguments: Sequence[object], named: Mapping[str, object], more: str = ""
+) -> dict[str, object]:
+    """The arguments of a call by name.
+
+    Args:
+        name: of the function.
+        more: said of its other keywords, where it takes some.
+
+    Raises:
+        UsageError: one is missing, too many, given twice or unknown.
+    """
+    try:
+        return dict(signature.bind(*arguments, **named).arguments)
+    except TypeError as error:
+        beyond = arguments[sum(each.kind == each.POSITIONAL_OR_KEYWORD for each in signature.parameters.values()) :]
+        last = f" (the last is {described(beyond[-1])})" if beyond else ""
+        known = ", ".join(signature.parameters)
+        raise UsageError(f"{name}(): {error}{last}; its arguments are {known}{more}.") from error
 
 
 def check_arguments(signature: inspect.Signature, given: Mapping[str, object]) -> None:
@@ -76,7 +97,8 @@ def check_arguments(signature: inspect.Signature, given: Mapping[str, object]) -
         literals = [part for part in parts if part.startswith("Literal[")]
         if literals:
             choices = [choice for part in literals for choice in choices_of(part)]
-            if value not in choices and not (value is None and "None" in parts):
+            known = isinstance(value, (str, int)) and value in choices  # an array would compare each of its values
+            if not known and not (value is None and "None" in parts):
                 raise UsageError(f"{name} is {described(value)}: give one of {', '.join(map(str, choices))}.")
             continue
         if not all(part == "None" or part in WANTED for part in parts):
@@ -105,10 +127,13 @@ def fits(value: object, kind: str) -> bool:
         return value is None
     if kind in ("Path", "PathLike[str]"):
         return isinstance(value, os.PathLike)
-    if kind == "int":
-        return hasattr(value, "__index__") and not isinstance(value, bool)
-    if kind == "float":
-        return hasattr(value, "__float__") and not isinstance(value, bool) and not getattr(value, "shape", ())
+    if kind in ("int", "float"):
+        if isinstance(value, (bool, str)) or tuple(getattr(value, "shape", ())):
+            return False
+        try:
+            return math.isfinite(operator.index(value) if kind == "int" else float(value))  # type: ignore[arg-type]
+        except (TypeError, ValueError, OverflowError):
+            return False
     if kind == "Generator" and hasattr(value, "spec"):
         return True
     return any(base.__name__ == kind for base in type(value).__mro__)
@@ -121,15 +146,28 @@ def no_tensor(name: str, value: object) -> UsageError:
     return UsageError(f"{name} is {described(value)}: give a torch tensor, {way}.")
 
 
-def whole(name: str, value: object) -> int:
+def whole(name: str, value: object, least: int | None = None) -> int:
     """A whole number.
+
+    Raises:
+        UsageError: it is none, or less than `least`.
+    """
+    number = operator.index(value) if fits(value, "int") else None  # type: ignore[arg-type]
+    if number is None or (least is not None and number < least):
+        of = "" if least is None else f" of at least {least}"
+        raise UsageError(f"{name} is {described(value)}: give a whole number{of}.")
+    return number
+
+
+def finite(name: str, value: object) -> float:
+    """A finite number.
 
     Raises:
         UsageError: it is none.
     """
-    if not fits(value, "int"):
-        raise UsageError(f"{name} is {described(value)}: give a whole number.")
-    return operator.index(value)  # type: ignore[arg-type]
+    if not fits(value, "float"):
+        raise UsageError(f"{name} is {described(value)}: give a finite number.")
+    return float(value)  # type: ignore[arg-type]
 
 
 def listed(values: Sequence[object], limit: int = 6) -> str:

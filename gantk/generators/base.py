@@ -91,7 +91,7 @@ class Generator(nn.Module, ABC):
         from gantk.store.memory import require
         from gantk.store.seeding import sample_z
 
-        n = whole("n", n)
+        n, seed, start = whole("n", n), whole("seed", seed), whole("start", start)
         require(4 * n * self.spec.z_dim, f"The codes of {n} samples", "ask for fewer")
         z = sample_z(n, self.spec.z_dim, seed=seed, start=start, distribution=self.spec.z_distribution)
         z_ND = torch.from_numpy(z).to(self.device, self.dtype)

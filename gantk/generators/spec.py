@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import operator
 import typing
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +15,7 @@ from typing import Any, Self
 
 from torch import Tensor
 
-from gantk.errors import UsageError
+from gantk.generators.arguments import finite, whole
 from gantk.store.json_values import shown
 
 
@@ -70,15 +69,9 @@ class Truncation:
     layers: int | None = None
 
     def __post_init__(self) -> None:
-        if not hasattr(self.psi, "__float__") or isinstance(self.psi, bool) or not math.isfinite(self.psi):
-            raise UsageError(f"psi is {self.psi!r}: give a finite number, such as 0.7.")
-        object.__setattr__(self, "psi", float(self.psi))
+        object.__setattr__(self, "psi", finite("psi", self.psi))
         if self.layers is not None:
-            if not hasattr(self.layers, "__index__") or isinstance(self.layers, bool) or self.layers < 0:
-                raise UsageError(
-                    f"layers is {self.layers!r}: give the number of the first rows to truncate, at least 0."
-                )
-            object.__setattr__(self, "layers", operator.index(self.layers))
+            object.__setattr__(self, "layers", whole("layers", self.layers, least=0))
 
     def rows(self, num_layers: int) -> int:
         """How many of `num_layers` rows are pulled."""

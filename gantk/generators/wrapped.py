@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from gantk.errors import UsageError
+from gantk.generators.arguments import checked, whole
 from gantk.generators.base import Generator, GeneratorSpec, Layer, Options, State, Styles
 from gantk.generators.called_steps import CalledSteps
 from gantk.generators.graph_steps import GraphSteps
@@ -136,6 +137,7 @@ class Wrapped(Generator):
         return raw if (low, high) == (-1.0, 1.0) else (raw - low) * (2 / (high - low)) - 1
 
 
+@checked
 def wrap(
     module: nn.Module,
     z_dim: int | None = None,
@@ -160,9 +162,6 @@ def wrap(
     Raises:
         UsageError: no module, no images, images that are not finite, that depend on the batch or on chance.
     """
-    if not isinstance(module, nn.Module):
-        what = f"the class {module.__name__}" if isinstance(module, type) else f"a {type(module).__name__}"
-        raise UsageError(f"Only a torch module can be wrapped, not {what}: give an instance of torch.nn.Module.")
     z_dim = _whole("z_dim", getattr(module, "z_dim", None) if z_dim is None else z_dim, 1)
     label_dim = _whole("label_dim", (getattr(module, "label_dim", 0) if label_dim is None else label_dim) or 0, 0)
     _settle(module)
@@ -378,6 +377,4 @@ def _layers(steps: Steps, prefix: str, channels: int, size: tuple[int, int]) -> 
 def _whole(name: str, value: object, least: int) -> int:
     if value is None:
         raise UsageError(f"The width of the codes is not known: give {name}=, or the module an attribute {name}.")
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise UsageError(f"{name} {value!r} is no whole number of at least {least}.")
-    return value
+    return whole(name, value, least)

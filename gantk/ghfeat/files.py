@@ -24,7 +24,7 @@ from gantk.checkpoints.ghfeat import SOURCE, read_encoder
 from gantk.checkpoints.names import ALIASES, check_sum, weights_folder
 from gantk.checkpoints.safetensors_header import is_safetensors
 from gantk.errors import GantkError, UsageError, suggestion
-from gantk.generators.arguments import described
+from gantk.generators.arguments import checked, described
 from gantk.generators.base import Generator
 from gantk.generators.probe import Probe, mismatch, probe, probe_of
 from gantk.generators.probed import read_probe
@@ -95,6 +95,7 @@ def shipped_encoders() -> dict[str, Path]:
     return {path.name.removesuffix(ENDING): path for path in sorted(weights_folder().glob("*" + ENDING))}
 
 
+@checked
 def load_encoder(
     name: str | Path | HasFile,
     generator: Generator | None = None,

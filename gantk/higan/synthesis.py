@@ -22,6 +22,7 @@ from torch import Tensor
 from gantk.codes.numbering import parse_seeds, show_seeds
 from gantk.codes.source import Codes, CodeSource, show_truncation
 from gantk.errors import UsageError
+from gantk.generators.arguments import checked
 from gantk.generators.base import Generator, Layer
 from gantk.higan.options import SynthesizeOptions
 from gantk.higan.samples import ScoreSummary, SynthesizeResult
@@ -116,10 +117,11 @@ def synthesize(
     return dataclasses.replace(result, probe=probe_of(generator))
 
 
+@checked
 def sample(
     generator: Generator,
     num: int | None = None,
-    predictor: Predictor | None = None,
+    predictor: object = None,
     codes: object = None,
     **options: object,
 ) -> SynthesizeResult:

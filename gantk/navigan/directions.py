@@ -16,7 +16,6 @@ Shape legend: O/I output and input channels, K x K the kernel, D directions, R v
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +24,7 @@ import torch
 from torch import Tensor
 
 from gantk.errors import GantkError, UsageError
+from gantk.generators.arguments import finite
 from gantk.generators.base import Generator, Truncation
 from gantk.navigan.bases import Basis, VectorBasis
 from gantk.navigan.target import GeneratorTarget, Prefix, Target
@@ -189,8 +189,7 @@ class WeightDirections:
         from gantk.codes.latents import parse_truncation
         from gantk.codes.source import CodeSource
 
-        if strength is not None and not math.isfinite(strength):
-            raise UsageError(f"strength is {strength}: give a finite number.")
+        strength = None if strength is None else finite("strength", strength)
         target = self.target(generator)
         given = given_codes(generator, codes)
         source = CodeSource(generator, None, 0, parse_truncation(truncation, generator.spec), codes=given)

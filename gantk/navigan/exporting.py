@@ -45,7 +45,7 @@ def export(
         UsageError: things that do not go together, or a direction that does not exist.
     """
     directions = weights_of(weights)
-    if form is not None and form not in get_args(Form):
+    if form is not None and not (isinstance(form, str) and form in get_args(Form)):
         raise UsageError(f"form is {described(form)}: give one of {', '.join(get_args(Form))}.")
     numbers = parse_numbers(pick, len(directions), "direction", "--pick")
     if pick is not None:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from gantk.errors import GantkError, UsageError, suggestion
-from gantk.generators.arguments import described
+from gantk.generators.arguments import checked, described
 from gantk.generators.devices import resolve_device
 from gantk.predictors.base import Predictor
 from gantk.predictors.resampling import resize
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 NAMES = ("demo", "imagenet", "inception", "places365", "lpips-alex", "lpips-vgg")
 
 
+@checked
 def load_predictor(
     name: str | Path | Callable[[Tensor], Any],
     device: str | torch.device = "cpu",

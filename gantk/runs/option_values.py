@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import operator
 from typing import TYPE_CHECKING
 
 from gantk.errors import UsageError, suggestion
+from gantk.generators.arguments import described
 
 if TYPE_CHECKING:
     from gantk.runs.options import Field
@@ -35,12 +35,12 @@ def check_value(field: Field, value: object) -> None:
 
 def check_single(field: Field, value: object, typed: object = None) -> None:
     """Refuse one value of an option; see `check_value`. Messages show it as it was typed."""
-    shown = repr(value) if typed is None else str(typed)
+    shown = described(value) if typed is None else str(typed)
     about = field.about
     if field.choices:
         if value not in field.choices:
             hint = suggestion(str(value), [str(choice) for choice in field.choices])
-            raise UsageError(f"{field.dashed} {value!r} does not exist.{hint}")
+            raise UsageError(f"{field.dashed} {described(value)} does not exist.{hint}")
         return
     if field.kind is bool:
         if not isinstance(value, bool):
@@ -53,14 +53,10 @@ def check_single(field: Field, value: object, typed: object = None) -> None:
         return
     if field.kind not in (int, float):
         return  # an object that a verb takes from Python; the verb reads it
-    whole = isinstance(value, int) or (field.kind is int and hasattr(value, "__index__"))
     if about.auto is not None and value == AUTOMATIC and not isinstance(value, bool) and typed is None:
         return  # chosen before a verb sees it
-    if isinstance(value, bool) or not (whole or (field.kind is float and isinstance(value, (int, float)))):
-        raise UsageError(f"{field.dashed} is {shown}: give {wanted(field)}.")
-    assert isinstance(value, (int, float)) or hasattr(value, "__index__")
-    number = value if isinstance(value, float) else operator.index(value)
-    if isinstance(number, float) and not math.isfinite(number):
+    number = value if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
+    if isinstance(number, float) and (field.kind is int or not math.isfinite(number)):
         raise UsageError(f"{field.dashed} is {shown}: give {wanted(field)}.")
     largest = about.most if about.most is not None else (LARGEST_INT if field.kind is int else LARGEST_FLOAT)
     smallest = about.least if about.least is not None else -largest

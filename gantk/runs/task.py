@@ -230,14 +230,9 @@ def _inputs(
     Raises:
         UsageError: one is missing, too many, given twice, or of another kind.
     """
-    from gantk.generators.arguments import check_arguments, parts_of
+    from gantk.generators.arguments import bound_to, check_arguments, parts_of
 
-    try:
-        inputs = dict(signature.bind(*arguments, **given).arguments)
-    except TypeError as error:
-        raise UsageError(
-            f"{name}(): {error}; its arguments are {', '.join(signature.parameters)}, its options are keywords."
-        ) from error
+    inputs = bound_to(name, signature, arguments, given, ", its options are keywords")
     for key, value in list(inputs.items()):
         if "Predictor" in (parts := parts_of(signature.parameters[key].annotation)) and set(parts) <= {
             "Predictor",

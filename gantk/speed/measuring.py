@@ -135,8 +135,7 @@ def measure(
     if not seconds >= 0 or math.isinf(seconds):
         raise UsageError(f"seconds is {seconds}: give a number of at least 0.")
     for batch in batches:
-        if whole("batches", batch) < 1:
-            raise UsageError(f"batches is {batch}: give whole numbers of at least 1.")
+        whole("batches", batch, least=1)
     for work in works:
         if work not in WORKS:
             raise UsageError(f"The work {work!r} is none of {', '.join(WORKS)}.")
