@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ import gantk
 from gantk.cli.main import run
 from gantk.codes.source import CodeSource
 from gantk.errors import UsageError
-from gantk.generators.labels import one_class, parse_label
+from gantk.generators.labels import class_of_fresh, one_class, parse_label
 from gantk.lse.codes import CodeStream
 from gantk.runs.identity import of_options
 from gantk.runs.inputs import SampleOptions
@@ -118,6 +120,47 @@ def test_labels_of_a_file_in_every_form(labels: np.ndarray, ids: list[int], tmp_
     source = CodeSource(generator, 3, label=str(tmp_path / "labels.npy"))
     expected = CodeSource(generator, 3, label=np.array(ids))
     assert torch.equal(source.batch(0, 3).wp, expected.batch(0, 3).wp)
+
+
+@pytest.mark.parametrize(
+    ("label", "ids"),
+    [
+        ([0, 2], [0, 2]),
+        (np.array([2, 1]), [2, 1]),
+        (torch.tensor([1, 0]), [1, 0]),
+        (np.array([1.0, 0.0]), [1, 0]),
+        (("night", "day"), [2, 0]),
+        (np.eye(3, dtype=np.float32)[[1, 2]], [1, 2]),
+    ],
+)
+def test_a_label_of_each_sample_from_python(label: Any, ids: list[int], generator: gantk.Generator) -> None:
+    found = gantk.sample(generator, 2, label=label)
+    assert np.array_equal(found.codes.array, CodeSource(generator, 2, label=np.array(ids)).batch(0, 2).w.numpy())
+
+
+def test_labels_from_python_that_are_none(generator: gantk.Generator) -> None:
+    for label, said in (
+        ([0, 1, 2], "holds 3 labels for 2 samples"),
+        ([0, 7], "The class 7 does not exist"),
+        ([0.5, 1], "holds float64"),
+        ([[0, 1], [2]], "holds object"),
+        (["day", "dust"], "'dust' is no class"),
+    ):
+        with pytest.raises(UsageError, match=re.escape(said)):
+            gantk.sample(generator, 2, label=label)
+    with pytest.raises(UsageError, match="not conditional"):
+        gantk.sample(gantk.load_generator("demo"), 2, label=[0, 1])
+
+
+def test_fresh_codes_are_of_the_runs_class(generator: gantk.Generator) -> None:
+    spec, plain = generator.spec, dataclasses.replace(generator.spec, label_dim=0)
+    assert class_of_fresh("1", spec) == "1" and class_of_fresh("day:0.5,night:0.5", spec) == "day:0.5,night:0.5"
+    assert [class_of_fresh(label, spec) for label in ("labels.npy", (0, 1), None)] == ["random"] * 3
+    assert class_of_fresh(None, plain) is None
+    season = gantk.Direction("season", "direction", "w", np.eye(1, spec.w_dim, dtype=np.float32))
+    demo = gantk.load_predictor("demo")
+    moved = gantk.higan.manipulate(generator, season, num=2, step=2, label=[0, 2], realism=20, reader=demo)
+    assert moved.moved[0].departures
 
 
 def test_names_and_shares_longer_than_the_name_of_a_file() -> None:

@@ -431,15 +431,6 @@ def test_more_directions_than_there_are_is_said(gantk_command: Call, world: Path
     assert len(closed_form(tmp_path / "few").walks) == 2
 
 
-def test_fresh_codes_are_of_the_runs_class() -> None:
-    from gantk.resefa.find import fresh_labels
-
-    generator = tiny("biggan-deep")
-    assert fresh_labels(generator, 3, 0, "1").tolist() == [1, 1, 1]
-    assert torch.equal(fresh_labels(generator, 5, 4, "labels.npy"), generator.sample_label(5, seed=4))
-    assert fresh_labels(tiny("stylegan2-skip"), 2, 0, None) is None
-
-
 def test_from_python_in_one_call() -> None:
     """The example of the documentation on the oracle's predictor: regions by name, rows as text."""
     import gantk

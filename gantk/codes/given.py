@@ -106,6 +106,16 @@ class GivenCodes:
         return self if self.array.shape != shape else dataclasses.replace(self, array=self.array[None])
 
 
+def array_of(value: object) -> npt.NDArray[Any]:
+    """A numpy array of an array, a torch tensor or lists; one of no numbers where it is none of them."""
+    if hasattr(value, "detach"):
+        value = value.detach().float().cpu().numpy()
+    try:
+        return value if isinstance(value, np.ndarray) else np.asarray(value)
+    except (TypeError, ValueError):  # rows of different lengths, a class of its own
+        return np.asarray(None)
+
+
 def numbers_of(value: object, name: str | None = None) -> npt.NDArray[Any]:
     """A numpy array of an array or a torch tensor; a memory-mapped one stays so.
 
@@ -115,12 +125,7 @@ def numbers_of(value: object, name: str | None = None) -> npt.NDArray[Any]:
     Raises:
         UsageError: it is no array of numbers.
     """
-    if hasattr(value, "detach"):
-        value = value.detach().float().cpu().numpy()
-    try:
-        array = value if isinstance(value, np.ndarray) else np.asarray(value)
-    except (TypeError, ValueError):  # rows of different lengths, a class of its own
-        array = np.asarray(None)
+    array = array_of(value)
     if array.dtype.kind not in "biuf" and name is not None:
         raise UsageError(f"{name} is {described(value)}: give an array of numbers.")
     if array.dtype.kind not in "biuf":

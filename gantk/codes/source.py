@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gantk.codes.given import SPACES, GivenCodes, numbers_of
+from gantk.codes.given import SPACES, GivenCodes, array_of
 from gantk.codes.latents import normalize_sphere
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator, GeneratorSpec, Truncation
@@ -25,7 +25,7 @@ from gantk.store.memory import require
 
 LARGEST_CODE = 1e6  # far beyond what any mapping network gives, and far below where networks overflow
 
-Label = str | int | npt.NDArray[Any] | None  # of samples: see `CodeSource`
+Label = str | int | tuple[object, ...] | npt.NDArray[Any] | None  # of samples: see `CodeSource`
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class CodeSource:
     Args:
         num: how many to draw; of given codes at most how many to take (None: all of them).
         label: None, a class for all samples or shares of some, see `gantk.generators.labels.parse_label`, "random" for
-            a seeded class each, or ids [N] or rows [N, C] as an array or a .npy of one.
+            a seeded class each, or ids or names [N] or rows [N, C] as a tuple, an array or a .npy of one.
         codes: given ones, such as those of a file (`gantk.codes.given.codes_in`); None draws z from `seed`.
 
     Raises:
@@ -168,7 +168,7 @@ class CodeSource:
                 self._shared = True
                 return np.array(one, dtype=np.int64 if isinstance(one, int) else np.float32)
         name = label if isinstance(label, str) else "--label"
-        labels = load_npy(label) if isinstance(label, str) else numbers_of(label)
+        labels = load_npy(label) if isinstance(label, str) else array_of(label)
         labels = _numbered(labels, name, self.generator.spec)
         if labels.ndim and len(labels) != self.total:
             raise UsageError(f"{name} holds {len(labels)} labels for {self.total} samples: they must be as many.")

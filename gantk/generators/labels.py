@@ -25,6 +25,13 @@ SUM_TOLERANCE = 0.011  # thirds written with two digits sum to 0.99
 Class = int | tuple[float, ...]  # the id of a class, or a row [C] of shares
 
 
+def class_of_fresh(label: object, spec: GeneratorSpec) -> str | None:
+    """What codes have that are drawn beside those of a run: the class of all of these, else a seeded one each."""
+    if isinstance(label, str) and not label.endswith(".npy"):
+        return label
+    return RANDOM if spec.label_dim else None
+
+
 def one_class(given: str | int | None, spec: GeneratorSpec) -> Class | None:
     """A class for all samples as `parse_label` reads it; None for a seeded one each (`random`, or nothing given)."""
     return None if given in (None, RANDOM) else parse_label(str(given), spec)
@@ -36,7 +43,7 @@ def ask_for_label(spec: GeneratorSpec) -> UsageError:
     named = f" ({', '.join(known[:4])}{', ...' if len(known) > 4 else ''})" if known else ""
     return UsageError(
         f"A {spec.family} with {spec.label_dim} classes draws a class: give --label with one of 0 to "
-        f"{spec.label_dim - 1}{named}, random, or an .npy of one for each sample."
+        f"{spec.label_dim - 1}{named}, random, or an .npy or a list of one for each sample."
     )
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from gantk.codes.source import CodeSource
 from gantk.errors import UsageError
+from gantk.generators.labels import class_of_fresh
 from gantk.higan.moving import Edit
 from gantk.predictors.base import Predictor
 from gantk.predictors.departure import LEAST, Departure, departures
@@ -47,7 +48,7 @@ def measured(
     render: Render,
     num: int,
     batch: int,
-    label: str | None,
+    label: object,
 ) -> tuple[tuple[Departure, ...], ...]:
     """Departures of every edit, step by step.
 
@@ -55,9 +56,11 @@ def measured(
         source: whose generator, seed and truncation are used; other codes are drawn, of the next two seeds.
         reader: whose features are compared.
         num: N.
+        label: of the source's samples.
     """
+    same = class_of_fresh(label, source.generator.spec)
     moving, other = (
-        CodeSource(source.generator, num, (source.seed + extra) % LARGEST_SEED, source.truncation, label=label)
+        CodeSource(source.generator, num, (source.seed + extra) % LARGEST_SEED, source.truncation, label=same)
         for extra in (1, 2)
     )
 

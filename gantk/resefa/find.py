@@ -23,6 +23,7 @@ from gantk.codes.spread import spread_of, unit_of
 from gantk.comparators.lowrank import low_rank_directions
 from gantk.errors import UsageError
 from gantk.generators.base import Generator
+from gantk.generators.labels import class_of_fresh
 from gantk.generators.probe import probe
 from gantk.generators.probed import Probe
 from gantk.generators.rows import LayerList
@@ -180,7 +181,8 @@ class Finder:
             z_ND = generator.sample_z(count, seed=self.seed)
             if listed is not None:
                 z_ND[: len(listed)] = torch.from_numpy(np.asarray(listed.array)).to(z_ND)
-            label = fresh_labels(generator, count, self.seed, self.facts.label)
+            same = class_of_fresh(self.facts.label, generator.spec)
+            label = CodeSource(generator, count, self.seed, label=same).labels(0, count)
             wp_NLD = generator.expand(generator.map(z_ND, label), truncation).contiguous()
             batches = wp_NLD.split(self.options.batch_size)
             parts = [generator.synthesize(wp, noise=self.facts.noise).cpu() for wp in batches]
@@ -286,12 +288,6 @@ def spread(generator: Generator, variable: Variable, seed: int) -> float:
             code = generator.expand(w_ND) if variable.space == "wp" else w_ND
         free_Nd = variable.restrict(code)
         return float((free_Nd - free_Nd.mean(0)).square().sum(1).mean().sqrt())
-
-
-def fresh_labels(generator: Generator, count: int, seed: int, given: str | None) -> torch.Tensor | None:
-    """Labels for fresh codes of a run with ``--label``: the same class; random ones where it read them from a file."""
-    label = "random" if generator.spec.label_dim and (given is None or given.endswith(".npy")) else given
-    return CodeSource(generator, count, seed, label=label).labels(0, count)
 
 
 def _measure(

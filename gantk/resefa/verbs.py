@@ -11,6 +11,7 @@ from gantk.codes.given import GivenCodes
 from gantk.codes.source import CodeSource, show_truncation, weights_checksum
 from gantk.errors import GantkError, UsageError, suggestion
 from gantk.generators.base import Generator
+from gantk.generators.labels import RANDOM
 from gantk.resefa.accumulate import JacobianPlan, accumulate, check_regions, grams_of, samples_of, summed
 from gantk.resefa.compat import compat_codes, compat_of, compat_output
 from gantk.resefa.derivative import Output
@@ -133,7 +134,7 @@ def _facts(
         noise=plan.noise,
         margin=margin,
         truncation=show_truncation(source.truncation),
-        label=options.label,
+        label=RANDOM if isinstance(options.label, tuple) else options.label,
         samples=source.total,
         seed=options.seed,
         resolution=generator.spec.resolution,

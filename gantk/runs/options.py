@@ -197,7 +197,8 @@ def _instead(hint: Any, about: About) -> tuple[type, ...]:
     found: list[type] = [] if about.number is None else [int, about.number]
     for part in typing.get_args(hint):
         if typing.get_origin(part) is tuple:
-            found += [tuple, *(inner for inner in typing.get_args(part) if inner is not Ellipsis)]
+            inside = [inner for inner in typing.get_args(part) if inner is not Ellipsis]
+            found += [tuple, *(typing.get_origin(inner) or inner for inner in inside)]
         elif part not in (str, type(None)):
             found.append(part)
     return tuple(found) if float not in found else (*found, int)

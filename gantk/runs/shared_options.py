@@ -63,7 +63,7 @@ class TruncationOptions(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class LabelOptions(Options):
-    label: str | None = option(
+    label: str | tuple[float, ...] | tuple[str, ...] | tuple[tuple[float, ...], ...] | None = option(
         None,
         "Class of the samples of a conditional network: a number, a name, shares (day:0.5,night:0.5), random, or an "
         ".npy of one for each sample.",
