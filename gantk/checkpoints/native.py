@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import struct
 from pathlib import Path
 
 import torch
 
 from gantk.checkpoints.checkpoint import Checkpoint
 from gantk.checkpoints.pickle_machine import Source, clipped
-from gantk.checkpoints.safetensors_header import LONGEST_HEADER, is_safetensors
+from gantk.checkpoints.safetensors_header import is_safetensors, metadata_of
 from gantk.errors import GantkError
 from gantk.store.bounded import parse_json
 from gantk.store.files import open_bytes
 from gantk.store.json_values import JsonTable, JsonView
+from gantk.store.tensors import HEADER_KEY
 
 FORMAT = "gantk-checkpoint"
 VERSION = 1
@@ -40,19 +40,14 @@ def read_header(path: str | Path, kind: str = FORMAT, title: str = "a checkpoint
     data = open_bytes(path)
     if not is_safetensors(data):
         raise GantkError(f"{path} is no safetensors file, and {title} is one")
-    (length,) = struct.unpack_from("<Q", data)
     source = Source(str(path), len(data))
-    if length > LONGEST_HEADER:
-        raise source.damaged(f"its header claims {length} bytes")
     try:
-        metadata = parse_json(bytes(data[8 : 8 + length])).get("__metadata__") or {}
-        header = parse_json(metadata["gantk"])
-    except (KeyError, TypeError, AttributeError) as error:
-        raise GantkError(
-            f"{path} is a safetensors file that gantk did not write (its metadata have no gantk header)"
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise source.damaged("its header is no JSON") from error
+        said = metadata_of(data).get(HEADER_KEY)
+        header = parse_json(said) if isinstance(said, str) else None
+    except ValueError as error:
+        raise source.damaged(str(error)) from error
+    if said is None:
+        raise GantkError(f"{path} is a safetensors file that gantk did not write (its metadata have no gantk header)")
     if not isinstance(header, dict):
         raise source.damaged("its gantk header is no object")
     found, version = header.get("format"), header.get("version")
@@ -122,6 +117,6 @@ def write_checkpoint(path: str | Path, checkpoint: Checkpoint, half: bool = Fals
         name: tensor.detach().cpu().to(torch.float16 if half and tensor.ndim > 1 else tensor.dtype).contiguous()
         for name, tensor in checkpoint.state.items()
     }
-    data = save(tensors, {"gantk": json.dumps(content)})
+    data = save(tensors, {HEADER_KEY: json.dumps(content)})
     write_atomic(path, data)
     return hashlib.sha256(data).hexdigest()

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-import struct
 
 import torch
 
 from gantk.checkpoints.pickle_machine import Source, clipped
-from gantk.checkpoints.safetensors_header import LONGEST_HEADER
+from gantk.checkpoints.safetensors_header import split
 from gantk.checkpoints.stored_tensors import Storage, StoredTensor, checked_shape
 from gantk.errors import GantkError
-from gantk.store.bounded import parse_json
 
 TYPES = {
     "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64,
@@ -22,12 +20,9 @@ MOST_TENSORS = 20_000  # a large generator has some thousands
 
 def read_safetensors(data: memoryview, source: Source) -> dict[str, StoredTensor]:
     """The tensors of a file by name; its metadata are not looked at."""
-    (length,) = struct.unpack_from("<Q", data)
-    if length > LONGEST_HEADER:
-        raise source.damaged(f"its header claims {length} bytes")
-    body, found = data[8 + length :], {}
+    found = {}
     try:
-        header = parse_json(bytes(data[8 : 8 + length]))
+        header, body = split(data)
         if len(header) > MOST_TENSORS:
             raise GantkError(f"{source.name} holds {len(header)} tensors, and at most {MOST_TENSORS} are read")
         for name, entry in header.items():

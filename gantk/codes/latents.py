@@ -46,10 +46,7 @@ def parse_truncation(text: str | float | Truncation | None, spec: GeneratorSpec)
 
     if text is None:
         return spec.truncation
-    if isinstance(text, Truncation):
-        text = str(text.psi) if text.layers is None else f"{text.psi}:{text.layers}"
-    elif not isinstance(text, str):
-        text = str(text)
+    text = str(text)
     if text.strip().lower() == "none":
         return None
     psi_text, _, layers_text = text.partition(":")

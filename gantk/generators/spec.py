@@ -73,6 +73,10 @@ class Truncation:
         if self.layers is not None:
             object.__setattr__(self, "layers", whole("layers", self.layers, least=0))
 
+    def __str__(self) -> str:
+        """As ``--truncation`` reads it."""
+        return str(self.psi) if self.layers is None else f"{self.psi}:{self.layers}"
+
     def rows(self, num_layers: int) -> int:
         """How many of `num_layers` rows are pulled."""
         return num_layers if self.layers is None else max(0, min(self.layers, num_layers))

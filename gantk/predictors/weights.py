@@ -16,12 +16,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from gantk.checkpoints.safetensors_header import metadata_of
 from gantk.errors import GantkError
 from gantk.predictors.networks import NetworkConfig
 from gantk.store.bounded import parse_json
 from gantk.store.files import write_atomic
 from gantk.store.inside import regular_file
 from gantk.store.json_values import JsonTable
+from gantk.store.tensors import HEADER_KEY
 
 FORMAT = 1
 KINDS = ("attributes", "segmenter")
@@ -48,7 +50,7 @@ def write_weights(
 ) -> None:
     """Write a network in half precision; `header` must have `names` and may have anything JSON holds."""
     text = json.dumps({"format": FORMAT, "kind": kind, "config": asdict(config), **header})
-    write_atomic(path, save({key: value.half().contiguous() for key, value in state.items()}, {"gantk": text}))
+    write_atomic(path, save({key: value.half().contiguous() for key, value in state.items()}, {HEADER_KEY: text}))
 
 
 def read_weights(path: Path, expected_sha256: str | None = None) -> WeightFile:
@@ -64,8 +66,7 @@ def read_weights(path: Path, expected_sha256: str | None = None) -> WeightFile:
     if expected_sha256 is not None and hashlib.sha256(data).hexdigest() != expected_sha256:
         raise GantkError(f"{path} is damaged or was changed (its sha256 is not the one listed); install gantk again.")
     try:
-        length = int.from_bytes(data[:8], "little")
-        header = parse_json(parse_json(data[8 : 8 + length])["__metadata__"]["gantk"])
+        header = parse_json(metadata_of(memoryview(data))[HEADER_KEY])
         state = {key: value.float() for key, value in load(data).items()}
         kind, names = header["kind"], tuple(header["names"])
         config = NetworkConfig.from_dict(header["config"])

@@ -56,8 +56,7 @@ class TruncationOptions(Options):
     def __post_init__(self) -> None:
         given: object = self.truncation
         if hasattr(given, "psi") and hasattr(given, "layers"):  # a `gantk.Truncation`
-            text = str(given.psi) if given.layers is None else f"{given.psi}:{given.layers}"
-            object.__setattr__(self, "truncation", text)
+            object.__setattr__(self, "truncation", str(given))
         super().__post_init__()
 
 
