@@ -113,8 +113,8 @@ def test_sliders_with_rows_and_weights(widget: Any) -> None:
     ("name", "value", "sentence"),
     [
         ("moves", {"nonsense": 1.0}, "There is no direction 'nonsense' here: there are season, "),
-        ("moves", {"season": float("nan")}, "move 'season'.amount is NaN"),
-        ("moves", {"season": {"amount": 1.0, "far": 2}}, "unknown field 'far'"),
+        ("moves", {"season": float("nan")}, "the move 'season' amount is nan"),
+        ("moves", {"season": {"amount": 1.0, "far": 2}}, "the field 'far' is unknown"),
         ("base", {"psi": 9.0}, "psi is 9, and it goes from 0 to 1.5"),
         ("base", {"label": 3}, "There is no class 3"),
         ("base", {"code": "0" * 64}, "There is no such code: set wp to give one"),

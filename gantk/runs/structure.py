@@ -12,7 +12,7 @@ import math
 import os
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union
@@ -169,7 +169,14 @@ def _numbers(array: Array) -> list[Any]:
 
 
 class Source:
-    """Where a result's files are read from."""
+    """Where a result's files are read from, and what is said of a part that is not as declared.
+
+    Attributes:
+        what: is read, for messages.
+        whole: whether a field that has a default must be there all the same.
+    """
+
+    whole = True
 
     def __init__(self, directory: Path, what: str) -> None:
         self.directory, self.what = directory, what
@@ -182,6 +189,15 @@ class Source:
     def error(self, place: str, value: object, wanted: str) -> GantkError:
         return StoreError(f"In {self.what} {place or 'the whole'} is {shown(value)}, and {wanted} is expected.")
 
+    def unknown(self, place: str, hint: str) -> GantkError:
+        return StoreError(f"{self.what} has an unknown field {place}.{hint}")
+
+    def missing(self, place: str) -> GantkError:
+        return StoreError(f"{self.what} lacks the field {place}.")
+
+    def check(self, value: object, place: str) -> None:
+        """Refuse a number or a text that is of the right type and all the same no value here."""
+
 
 # `kind` is whatever an annotation may be: a class, a union, a Literal, a generic alias; Python has no type of those
 def from_plain(kind: Any, plain: object, source: Source, place: str = "") -> Any:
@@ -190,7 +206,7 @@ def from_plain(kind: Any, plain: object, source: Source, place: str = "") -> Any
     Raises:
         GantkError: something is missing, unknown or of another type; the sentence says what and where.
     """
-    if kind is Any:
+    if kind in (Any, object):
         return plain
     if isinstance(kind, types.UnionType) or typing.get_origin(kind) is Union:
         return _one_of(typing.get_args(kind), plain, source, place)
@@ -237,11 +253,12 @@ def _scalar(kind: type, plain: object, source: Source, place: str) -> Any:
     names = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
     if kind is float and isinstance(plain, int) and not isinstance(plain, bool):
         try:
-            return float(plain)
+            plain = float(plain)
         except OverflowError:
             raise source.error(place, plain, "a number") from None
     if type(plain) is not kind:
         raise source.error(place, plain, names.get(kind, f"a {getattr(kind, '__name__', kind)}"))
+    source.check(plain, place)
     return plain
 
 
@@ -286,30 +303,32 @@ def _is_of_numbers(dtype: np.dtype[Any], kind: Any) -> bool:
 
 # Any: a dataclass, of which Python has no type either
 def _record(kind: Any, plain: object, source: Source, place: str) -> Any:
-    return kind(**_entries(_hints(kind), plain, source, place))
+    hints = typing.get_type_hints(kind)
+    unset = dataclasses.MISSING
+    optional = {f.name for f in dataclasses.fields(kind) if (f.default, f.default_factory) != (unset, unset)}
+    hints = {f.name: hints[f.name] for f in dataclasses.fields(kind)}
+    return kind(**_entries(hints, plain, source, place, set() if source.whole else optional))
 
 
 # Any: annotations, see `from_plain`
-def _entries(hints: Mapping[str, Any], plain: object, source: Source, place: str) -> dict[str, object]:
-    """The entries of a table, each of the type that is declared for its name: no more and no less of them."""
+def _entries(
+    hints: Mapping[str, Any], plain: object, source: Source, place: str, optional: Collection[str] = ()
+) -> dict[str, object]:
+    """The entries of a table, each of the type that is declared for its name: no more, and but for `optional` no less
+    of them."""
     if not isinstance(plain, dict):
         raise source.error(place, plain, "a table")
     for name in plain:
         if name not in hints:
-            raise StoreError(f"{source.what} has an unknown field {_dotted(place, name)}.{suggestion(name, hints)}")
+            raise source.unknown(_dotted(place, name), suggestion(name, hints))
     for name in hints:
-        if name not in plain:
-            raise StoreError(f"{source.what} lacks the field {_dotted(place, name)}.")
-    return {name: from_plain(hints[name], plain[name], source, _dotted(place, name)) for name in hints}
+        if name not in plain and name not in optional:
+            raise source.missing(_dotted(place, name))
+    return {name: from_plain(hints[name], plain[name], source, _dotted(place, name)) for name in hints if name in plain}
 
 
 def _dotted(place: str, name: str) -> str:
     return f"{place}.{name}".lstrip(".")
-
-
-def _hints(kind: type) -> Mapping[str, Any]:
-    hints = typing.get_type_hints(kind)
-    return {f.name: hints[f.name] for f in dataclasses.fields(kind)}
 
 
 def images_of(value: object) -> Iterator[Image]:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 import errno
 import json
-import math
 import struct
 import sys
 import traceback
-import types
 import typing
 from collections.abc import Mapping
+from pathlib import Path
 from typing import NoReturn, NotRequired, TypedDict, TypeVar
 
 from gantk.errors import GantkError
-from gantk.store.json_values import Json, JsonTable
+from gantk.runs.structure import Source, from_plain
+from gantk.store.json_values import Json, JsonTable, shown
 from gantk.store.memory import is_out_of_memory
 
 T = TypeVar("T")
@@ -110,83 +109,45 @@ def parse_json(data: bytes | str) -> Json:
     return value
 
 
-def structure(kind: type[T], value: object, where: str = "the body") -> T:
-    """JSON as a dataclass; every field by its declared type, nothing missing, nothing unknown.
+class Sent(Source):
+    """What a page sent; it reads no files."""
+
+    whole = False
+
+    def __init__(self, what: str) -> None:
+        super().__init__(Path(), what)
+
+    def error(self, place: str, value: object, wanted: str) -> ApiError:
+        return ApiError(400, str(super().error(place, value, wanted)))
+
+    def unknown(self, place: str, hint: str) -> ApiError:
+        return ApiError(422, f"In {self.what} the field {shown(place)} is unknown.{hint}")
+
+    def missing(self, place: str) -> ApiError:
+        return ApiError(422, f"In {self.what} the field {place!r} is missing.")
+
+    def check(self, value: object, place: str) -> None:
+        if isinstance(value, float) and not abs(value) <= 1e9:
+            raise self.error(place, value, "a number of at most 1e9")
+        if isinstance(value, int) and abs(value) >= 1 << 53:
+            raise self.error(place, value, "a whole number below 2^53")
+        if isinstance(value, str) and (len(value) > 4096 or any(map(_is_odd, value))):
+            raise self.error(place, value, "a text of at most 4096 letters that can be shown")
+
+
+def _is_odd(letter: str) -> bool:
+    return ord(letter) < 32 or 0xD800 <= ord(letter) < 0xE000
+
+
+def structure(kind: type[T], value: object, what: str = "the body") -> T:
+    """JSON as a dataclass; every field by its declared type, nothing missing that has no default, nothing unknown.
 
     A field of type `object` is taken as it comes: what reads it next checks it.
 
     Raises:
         ApiError: 422 for unknown or missing fields, 400 for values of another type.
     """
-    return typing.cast(T, _structure(kind, value, where))
-
-
-def _structure(kind: object, value: object, where: str) -> object:
-    if kind is object:
-        return value
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-        return _dataclass(kind, value, where)
-    if origin in (typing.Union, types.UnionType):
-        if value is None and type(None) in arguments:
-            return None
-        tried = [part for part in arguments if part is not type(None)]
-        for part in tried[:-1]:
-            try:
-                return _structure(part, value, where)
-            except ApiError:
-                continue
-        return _structure(tried[-1], value, where)
-    if origin is tuple:
-        if not isinstance(value, list):
-            raise ApiError(400, f"{where} must be a list, not {_show(value)}.")
-        if len(arguments) == 2 and arguments[1] is Ellipsis:
-            return tuple(_structure(arguments[0], item, f"{where}[{place}]") for place, item in enumerate(value))
-        if len(value) != len(arguments):
-            raise ApiError(400, f"{where} must have {len(arguments)} items, not {len(value)}.")
-        return tuple(_structure(part, item, where) for part, item in zip(arguments, value, strict=True))
-    if kind is float and isinstance(value, (int, float)) and not isinstance(value, bool):
-        if abs(value) > 1e9 or not math.isfinite(value):
-            raise ApiError(400, f"{where} is {_show(value)}, and numbers go to 1e9.")
-        return float(value)
-    if kind is int and isinstance(value, int) and not isinstance(value, bool):
-        if abs(value) >= 1 << 53:
-            raise ApiError(400, f"{where} is {_show(value)}, and whole numbers go to 2^53.")
-        return value
-    if kind is bool and isinstance(value, bool):
-        return value
-    if kind is str and isinstance(value, str):
-        if len(value) > 4096 or any(ord(letter) < 32 or 0xD800 <= ord(letter) < 0xE000 for letter in value):
-            raise ApiError(400, f"{where} is too long a text, or has characters that cannot be shown.")
-        return value
-    names: dict[object, str] = {float: "a number", int: "a whole number", str: "text", bool: "true or false"}
-    raise ApiError(400, f"{where} must be {names.get(kind, kind)}, not {_show(value)}.")
-
-
-def _dataclass(kind: type, value: object, where: str) -> object:
-    if not isinstance(value, dict):
-        raise ApiError(400, f"{where} must be an object, not {_show(value)}.")
-    hints = typing.get_type_hints(kind)
-    fields = {field.name: field for field in dataclasses.fields(kind)}
-    unknown = sorted(set(value) - set(fields))
-    if unknown:
-        raise ApiError(422, f"{where} has the unknown field {unknown[0][:40]!r}; it takes {', '.join(fields)}.")
-    missing = [
-        name
-        for name, field in fields.items()
-        if name not in value
-        and field.default is dataclasses.MISSING
-        and field.default_factory is dataclasses.MISSING
-    ]  # fmt: skip
-    if missing:
-        raise ApiError(422, f"{where} lacks the field {missing[0]!r}.")
-    found = {name: _structure(hints[name], item, f"{where}.{name}") for name, item in value.items()}
-    return kind(**found)
-
-
-def _show(value: object) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 40 else text[:40] + "…"
+    return typing.cast(T, from_plain(kind, value, Sent(what)))
 
 
 def _first(error: BaseException) -> str:
