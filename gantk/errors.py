@@ -1,14 +1,19 @@
 """The errors a user can cause: one sentence each, with the offending value, what was expected, and what to do.
 
+Messages name options as they are typed, `--held-out`; from Python they read as its keywords, `held_out`.
 The command line prints them as ``Error: <sentence>`` and leaves with `exit_code`; a traceback appears only with
 ``--debug``. Anything else that escapes a command is a defect of gantk and is reported as one.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
+from gantk.store.command_line import command_line
+
 LONGEST = 1500  # letters of a sentence: names and values in it may come from a file
+_OPTION = re.compile(r"`[^`]*`|(?<![\w'\"/-])--([a-z][a-z0-9-]*)")  # as it is typed; a command line is left as it is
 
 
 class GantkError(Exception):
@@ -18,6 +23,8 @@ class GantkError(Exception):
 
     def __str__(self) -> str:
         text = super().__str__()
+        if command_line.get() is None:
+            text = _OPTION.sub(lambda found: found[1].replace("-", "_") if found[1] else found[0], text)
         return text if len(text) <= LONGEST else f"{text[: LONGEST - 300]} [...] {text[-290:]}"
 
 

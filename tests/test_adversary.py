@@ -361,7 +361,7 @@ def test_work_that_does_not_fit_is_refused_before_it_is_begun(tmp_path: Path) ->
     with pytest.raises(GantkError, match=r"1000000000 samples need .* of disk"):
         ledger.write(0, {"z": np.broadcast_to(np.float32(0), (10**6, 10**9))})
     assert not list(tmp_path.iterdir())
-    with pytest.raises(UsageError, match=f"at most {MOST_CHUNKS}.*--batch-size"):
+    with pytest.raises(UsageError, match=f"at most {MOST_CHUNKS}.*batch_size"):
         Grid(10**9, 16)
 
 

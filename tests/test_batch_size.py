@@ -52,7 +52,7 @@ def test_a_size_that_was_given_stays_and_auto_is_a_word_in_python_too() -> None:
     assert batches.settled(SynthesizeOptions(batch_size=13), {"generator": tiny()}).batch_size == 13
     assert SynthesizeOptions(batch_size="auto").batch_size == AUTOMATIC == SynthesizeOptions().batch_size  # type: ignore[arg-type]
     assert batches.settled(SynthesizeOptions(), {}).batch_size == 16
-    with pytest.raises(UsageError, match="--batch-size is -1"):
+    with pytest.raises(UsageError, match="batch_size is -1"):
         SynthesizeOptions(batch_size=-1)
 
 
@@ -290,7 +290,7 @@ def test_other_errors_are_no_matter_of_memory() -> None:
     def fails(options: TrainOptions) -> None:
         raise MemoryError
 
-    with pytest.raises(GantkError, match="a --batch-size below 32"):  # which decides what is learnt
+    with pytest.raises(GantkError, match="a batch_size below 32"):  # which decides what is learnt
         batches.halving(fails, TrainOptions(batch_size=32), MemoryStore())
 
 

@@ -57,7 +57,7 @@ def test_sides_may_be_codes() -> None:
     assert result.left == ("code 0", "code 1") and result.top == ("seed 3",)
     assert not result.left_wp.any() and result.top_wp.shape == (1, spec.num_layers, spec.wp_dim)
     assert result.grids[0].rows == tuple(range(max(1, round(7 / 18 * spec.num_layers))))
-    with pytest.raises(UsageError, match="--left was given seeds, and codes too"):
+    with pytest.raises(UsageError, match="left was given seeds, and codes too"):
         mix(generator, codes, left_seeds="1")
 
 

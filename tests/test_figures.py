@@ -89,7 +89,7 @@ def test_widths(text: str, width: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "wide", "0", "nan", "9mm", "100in"])
 def test_bad_widths_are_named(text: str) -> None:
-    with pytest.raises(UsageError, match=re.escape(f"--width {text} is no width")):
+    with pytest.raises(UsageError, match=re.escape(f"width {text} is no width")):
         read_width(text)
 
 

@@ -104,7 +104,7 @@ def test_zips(tmp_path: Path) -> None:
     assert len(images) == 4 and np.array_equal(images[1], pictures(3)[1])
     with pytest.raises(GantkError, match=r"999\.png"):
         images[3]
-    with pytest.raises(GantkError, match=r"999\.png of .*none of PNG.*--skip-unreadable"):
+    with pytest.raises(GantkError, match=r"999\.png of .*none of PNG.*skip_unreadable"):
         Images([str(tmp_path / "x.zip")], 16).check()
     Images([str(tmp_path / "x.zip")], 16, skip=True).check()
     (tmp_path / "bad.zip").write_bytes(b"PK no")
@@ -150,7 +150,7 @@ def test_an_unreadable_image_is_named_and_skipped_only_when_asked(tmp_path: Path
     files = write_pictures(tmp_path / "p", 3)
     files[1].write_bytes(files[1].read_bytes()[:60])
     images = Images([str(tmp_path / "p")], 16)
-    with pytest.raises(GantkError, match=r"001\.png.*--skip-unreadable"):
+    with pytest.raises(GantkError, match=r"001\.png.*skip_unreadable"):
         images.readable()[1]
     with pytest.warns(UserWarning, match=r"001\.png"):
         names, pixels = Images([str(tmp_path / "p")], 16, skip=True).readable()

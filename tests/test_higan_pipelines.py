@@ -306,5 +306,5 @@ def test_an_unknown_attribute_offers_near_matches() -> None:
     assert attribute_index("view", names, {"view": "trees"}) == 1
     with pytest.raises(UsageError, match="'clouds'"):
         attribute_index("cloud", names, {})
-    with pytest.raises(UsageError, match="--score view=tree"):
+    with pytest.raises(UsageError, match="score view=tree"):
         attribute_index("view", names, {"view": "tree"})

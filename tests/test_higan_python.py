@@ -89,7 +89,7 @@ def test_options_and_keywords(tmp_path: Path) -> None:
     direction = gantk.load_direction("season", generator)
     with pytest.raises(UsageError, match="Did you mean 'distance'"):
         gantk.higan.rescore(generator, direction, distanse=2.0)
-    with pytest.raises(UsageError, match="--step is 0"):
+    with pytest.raises(UsageError, match="step is 0"):
         ManipulateOptions(step=0)
     with pytest.raises(UsageError, match="no direction"):
         gantk.higan.manipulate(generator, "season")

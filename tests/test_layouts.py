@@ -57,7 +57,7 @@ def test_a_clamp_that_is_never_reached_is_left_out(program, tmp_path):
 def test_a_clamp_that_is_reached_is_refused_unless_forced(tmp_path):
     checkpoint = quiet(conv_clamp=0.5)
     assert reaches_clamp(checkpoint)
-    with pytest.raises(GantkError, match=r"clamps its activations at 0\.5, rosinality's does not, .* --force"):
+    with pytest.raises(GantkError, match=r"clamps its activations at 0\.5, rosinality's does not, .* force"):
         export(tmp_path / "out.pt", checkpoint, "rosinality")
     assert not list(tmp_path.iterdir())
     assert "is reached: images differ" in export(tmp_path / "out.pt", checkpoint, "rosinality", force=True)[0]

@@ -69,7 +69,7 @@ def test_what_is_no_head_or_teacher_is_said() -> None:
         gantk.lse.edit(g, "head.safetensors", shape=("sun:5,24,2.5",))
     with pytest.raises(UsageError, match="The teacher is 'demo'"):
         gantk.lse.train(g, "demo", num=2)
-    with pytest.raises(UsageError, match="--shots x is no list"):
+    with pytest.raises(UsageError, match="shots x is no list"):
         gantk.lse.fewshot(g, shots="x")
 
 

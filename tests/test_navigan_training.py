@@ -175,7 +175,7 @@ def test_shift_predictors() -> None:
 
 
 def test_settings_that_cannot_be_learnt_with_are_refused_before_anything_is_written() -> None:
-    with pytest.raises(UsageError, match="pictures of 16 pixels: give --reconstructor-size 32"):
+    with pytest.raises(UsageError, match="pictures of 16 pixels: give reconstructor_size 32"):
         dataclasses.replace(PLAN, predictor_size=16)
     with pytest.raises(UsageError, match="pictures of 16 pixels"):
         ShiftPredictor(4, "lenet")(torch.zeros(2, 3, 16, 16), torch.zeros(2, 3, 16, 16))

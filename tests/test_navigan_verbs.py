@@ -90,7 +90,7 @@ def test_another_generator_is_refused_unless_forced(weights: HessianResult) -> N
 
 
 def test_singular_directions_need_no_metric(generator: gantk.Generator, tmp_path: Path) -> None:
-    with pytest.raises(GantkError, match="no perceptual distance.*--metric pixels"):
+    with pytest.raises(GantkError, match="no perceptual distance.*metric pixels"):
         gantk.navigan.hessian(generator, CONV, k=1, num=2)
     for metric in (None, "none"):  # LPIPS is not here
         found = gantk.navigan.svd(generator, CONV, metric, num=2, shown=1)

@@ -61,7 +61,7 @@ def test_seeds_and_what_contradicts_them() -> None:
     generator = tiny()
     assert SampleOptions(seeds=(4, 5)).source(generator, drawn=9).total == 2
     assert SampleOptions(seeds="4-5").name_of(1) == "seed 5" and SampleOptions().name_of(1) == "sample 1"
-    with pytest.raises(UsageError, match=r"--seeds 4-5 are 2 samples, and --num is 3"):
+    with pytest.raises(UsageError, match=r"seeds 4-5 are 2 samples, and num is 3"):
         SampleOptions(seeds="4-5", num=3).source(generator)
     with pytest.raises(UsageError, match=r"codes were given: leave one"):
         SampleOptions(seeds="4-5").source(generator, np.zeros((2, generator.spec.num_layers, generator.spec.wp_dim)))
@@ -102,7 +102,7 @@ def test_sliders_show_the_seeds_that_are_listed(command: str) -> None:
         assert strip.origin is not None
         assert np.abs(strip.images[strip.origin].array().astype(int) - image).max() <= 1
     assert np.array_equal(found.direction.vectors, other.direction.vectors)
-    with pytest.raises(UsageError, match=r"--seeds 0,85 are 2 samples, and --samples is 5: leave one of the two out"):
+    with pytest.raises(UsageError, match=r"seeds 0,85 are 2 samples, and samples is 5: leave one of the two out"):
         find(generator, seeds="0,85", samples=5, **few)
 
 
@@ -118,7 +118,7 @@ def test_the_edited_sample_by_its_seed() -> None:
     assert edited.seed is None
     with pytest.raises(UsageError, match="2 codes in .* where one is edited"):
         gantk.lse.edit(generator, head, seeds="85,86", **words)
-    with pytest.raises(UsageError, match="--seeds 85 draws a code, and the codes was given: leave one out"):
+    with pytest.raises(UsageError, match="seeds 85 draws a code, and the codes was given: leave one out"):
         gantk.lse.edit(generator, head, code=wp_NLD, seeds="85", **words)
 
 
@@ -149,14 +149,14 @@ def test_heads_of_the_seeds_that_are_listed() -> None:
     found = gantk.lse.sample(generator, fitted, teacher=demo, seeds="85", samples=1, steps=1, bank=4, truncation="none")
     assert [target.name for target in found.targets] == ["seed 85"]
     for verb, words, said in (
-        (gantk.lse.train, {"seeds": "1-2", "num": 3}, "--seeds 1-2 are 2 samples, and --num is 3"),
-        (gantk.lse.train, {"seeds": "1-2", "solver": "adam"}, "--solver adam learns from fresh images"),
-        (gantk.lse.train, {"seeds": "1-2", "mixed": True}, "--mixed draws a z for every row"),
-        (gantk.lse.fewshot, {"seeds": "1-3", "shots": 2}, "--seeds 1-3 are 3 samples, and 2 are labelled"),
+        (gantk.lse.train, {"seeds": "1-2", "num": 3}, "seeds 1-2 are 2 samples, and num is 3"),
+        (gantk.lse.train, {"seeds": "1-2", "solver": "adam"}, "solver adam learns from fresh images"),
+        (gantk.lse.train, {"seeds": "1-2", "mixed": True}, "mixed draws a z for every row"),
+        (gantk.lse.fewshot, {"seeds": "1-3", "shots": 2}, "seeds 1-3 are 3 samples, and 2 are labelled"),
         (
             gantk.lse.fewshot,
             {"seeds": "1-2", "shots": 2, "codes": wp_NLD},
-            "--seeds 1-2 draws codes, and the",
+            "seeds 1-2 draws codes, and the",
         ),
     ):
         with pytest.raises(UsageError, match=said):
@@ -175,5 +175,5 @@ def test_quality_of_the_seeds_that_are_listed() -> None:
     assert {each.sample.name for each in listed.closest} <= {f"seed {seed}" for seed in range(10)}
     more = gantk.quality.measure(generator, reals, demo, seeds="0-15", neighbours=2, subsets=2, truncation="none")
     assert (more.found.samples, more.found.reals) == (16, 12), "as many as are listed, however few images there are"
-    with pytest.raises(UsageError, match="--seeds 1-4 is for a generator, and MODEL is a set of images"):
+    with pytest.raises(UsageError, match="seeds 1-4 is for a generator, and MODEL is a set of images"):
         gantk.quality.measure(images, reals, demo, seeds="1-4")

@@ -447,7 +447,7 @@ def test_case_directions(demo: Any) -> None:
     smile, whole = (load_direction(CASES / "published" / f"smile_{form}.npy", demo) for form in ("LD", "1LD"))
     np.testing.assert_array_equal(smile.vectors, whole.vectors)
     assert smile.space == "wp"
-    with pytest.raises(UsageError, match="say --space wp or --space w"):
+    with pytest.raises(UsageError, match="say space wp or space w"):
         load_direction(CASES / "codes" / "wp_direction_LD.npy", demo)
     one = load_direction(CASES / "codes" / "wp_direction_LD.npy", demo, space="wp")
     np.testing.assert_array_equal(one.vectors, load_direction(CASES / "codes" / "wp_direction_1LD.npy", demo).vectors)

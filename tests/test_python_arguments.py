@@ -96,7 +96,7 @@ def test_texts_are_texts(name: str) -> None:
     kind = find_task(name).options
     for field in fields_of(kind):
         if field.kind is str and not field.several:
-            with pytest.raises(gantk.UsageError, match=rf"{field.dashed} is \{{'a': 1\}}: give a text"):
+            with pytest.raises(gantk.UsageError, match=rf"{field.name} is \{{'a': 1\}}: give a text"):
                 kind(**{field.name: {"a": 1}})
 
 
@@ -212,6 +212,20 @@ def test_devices(load: str) -> None:
         getattr(gantk, load)("demo", device="nope")
     with pytest.raises(gantk.UsageError, match="device is 3: give cpu"):
         getattr(gantk, load)("demo", device=3)
+
+
+def test_options_are_called_as_the_caller_writes_them(
+    generator: gantk.Generator, gantk_command: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    """Keywords in Python, also after a command ran in the same process; what is in backticks is a command line."""
+    code, _, err = gantk_command("sefa", "demo", "--samples", 4, "--seeds", "0,85", "-o", tmp_path / "x")
+    assert code == 2 and "--seeds 0,85 are 2 samples, and --samples is 4" in err
+    with pytest.raises(gantk.UsageError, match="^seeds 0,85 are 2 samples, and samples is 4: leave"):
+        gantk.sefa(generator, samples=4, seeds="0,85")
+    with pytest.raises(gantk.UsageError, match="^batch_size is -1: give a whole number"):
+        gantk.sefa(generator, batch_size=-1)
+    said = "give --held-out 3, or `gantk x --held-out 3`; './--a' stays"
+    assert str(gantk.UsageError(said)) == "give held_out 3, or `gantk x --held-out 3`; './--a' stays"
 
 
 def test_values_in_messages() -> None:
@@ -467,7 +481,7 @@ def test_weight_directions(generator: gantk.Generator, samples: Any, tmp_path: P
     with pytest.raises(gantk.UsageError, match="^path is 3: give "):
         gantk.navigan.export(found, 3)  # type: ignore[arg-type]
     assert not list(tmp_path.iterdir())
-    with pytest.raises(gantk.UsageError, match=r"^--pick 9999 does not fit: directions are 0 to"):
+    with pytest.raises(gantk.UsageError, match=r"^pick 9999 does not fit: directions are 0 to"):
         gantk.navigan.apply(generator, found, num=1, pick=9999)
     with pytest.raises(gantk.UsageError, match="strength is nan: give a finite number"):
         found.render(generator, samples.codes[:1], strength=float("nan"))

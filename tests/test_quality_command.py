@@ -100,7 +100,7 @@ def test_a_wrapped_network_of_one_channel_is_compared(tmp_path: Path) -> None:
     wide = wrapped("wide")
     result = gantk.quality.measure(wide, wide, Means(), num=12, label="random", neighbours=2)
     assert "--truncation" not in result.page().text(), "what the network cannot do is not advised"
-    with pytest.raises(UsageError, match="--truncation cannot apply"):
+    with pytest.raises(UsageError, match="truncation cannot apply"):
         gantk.quality.measure(wide, wide, Means(), num=12, label="random", neighbours=2, truncation="0.7")
     found = result.found
     assert found.samples == found.reals == 12 and np.isfinite(found.frechet.value)

@@ -178,7 +178,7 @@ def test_a_gram_of_wp_serves_every_subset_of_rows() -> None:
         right = region_grams(local(generator, choose(generator, space, rows), truncation=truncation), REGIONS, RINGS)
         np.testing.assert_allclose(reduced.gram(full.inside[0]), right.inside[0], rtol=1e-9, atol=1e-12)
         np.testing.assert_allclose(reduced.vector(full.brightness[0]), right.brightness[0], rtol=1e-9, atol=1e-12)
-    with pytest.raises(UsageError, match="make the run with --space wp"):
+    with pytest.raises(UsageError, match="make the run with space wp"):
         reduce_to(generator, choose(generator, "w"), truncation, "w", (1,))
     with pytest.raises(UsageError, match="Row 5 was not differentiated"):
         reduce_to(generator, choose(generator, "wp", (1, 2)), truncation, "w", (5,))

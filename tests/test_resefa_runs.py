@@ -336,8 +336,8 @@ def test_regions_that_cannot_be_are_refused(world: Path) -> None:
         (lambda: build_regions([], ["a=0,0,.5,.5", "a=0,0,.4,.4"], [], None, 16, 16, 0), "called 'a'"),
         (lambda: build_regions([], ["a=0,0,.5,.5"], [], None, 16, 16, 0.6), "margin of 0.6"),
         (lambda: parse_region("a=skyy", seen), "Did you mean .sky"),
-        (lambda: parse_region("a=1", None), "give a --segmenter"),
-        (lambda: parse_region("house", None), "give a --segmenter"),
+        (lambda: parse_region("a=1", None), "give a segmenter"),
+        (lambda: parse_region("house", None), "give a segmenter"),
         (lambda: parse_region("a=7", seen), "classes are 0 to 1"),
     ]
     for make, words in cases:
@@ -453,7 +453,7 @@ def test_from_python_in_one_call() -> None:
         images = to_uint8(generator.synthesize(wp_NLD))
     for strip, image in zip(strips, images, strict=True):
         assert np.abs(strip.images[1].array().astype(int) - image).max() <= 1
-    with pytest.raises(UsageError, match="--held-out 0 draws no samples, and --seeds 85 lists some"):
+    with pytest.raises(UsageError, match="held_out 0 draws no samples, and seeds 85 lists some"):
         gantk.resefa.directions(
             generator, JacobianOptions(num=1, preview=0), {"house": predictor}, held_out=0, seeds="85"
         )

@@ -115,7 +115,7 @@ def test_a_failure_is_recorded(tmp_path: Path) -> None:
 
 def test_other_arguments_are_refused_by_name(tmp_path: Path) -> None:
     work(tmp_path)
-    with pytest.raises(UsageError, match=r"num = 50, and now it is 60.*--overwrite"):
+    with pytest.raises(UsageError, match=r"num = 50, and now it is 60.*overwrite"):
         work(tmp_path, num=60)
     work(tmp_path, device="cuda")  # where it is computed may change
     with Run.begin(tmp_path, "draw", {"num": 60}, overwrite=True) as run:

@@ -156,9 +156,9 @@ def test_python_needs_no_directory() -> None:
     np.testing.assert_array_equal(found.brightness, again.brightness)
     with pytest.raises(UsageError, match="'gian' is no option here. Did you mean 'gain'"):
         verbs.brightness(generator, gian=2.0)
-    with pytest.raises(UsageError, match="--num is 0"):
+    with pytest.raises(UsageError, match="num is 0"):
         verbs.brightness(generator, num=0)
-    with pytest.raises(UsageError, match="--gain is nan"):
+    with pytest.raises(UsageError, match="gain is nan"):
         verbs.brightness(generator, gain=float("nan"))
 
 

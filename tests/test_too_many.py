@@ -47,7 +47,7 @@ def test_a_count_without_room_ends_at_once(
 def test_realism_says_what_it_needs_before_anything_is_moved(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "available", lambda: 4 << 30)
     generator = load_generator("demo")
-    with pytest.raises(StoreError, match="--realism 1000000000: .* need 16000000000.0 GB of memory, and 4.3 GB are"):
+    with pytest.raises(StoreError, match="realism 1000000000: .* need 16000000000.0 GB of memory, and 4.3 GB are"):
         manipulate(generator, gantk.load_direction("season", generator), num=1, realism=10**9)
 
 

@@ -113,7 +113,7 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
 def run(words: Sequence[str]) -> int:
     """Run one command line and return the exit code; errors become one sentence on stderr unless ``--debug``."""
     debug = "--debug" in words or bool(os.environ.get("GANTK_DEBUG"))
-    command_line.set(tuple(words))
+    said = command_line.set(tuple(words))
     before = _terminate_gracefully()
     try:
         with warnings.catch_warnings():
@@ -131,6 +131,7 @@ def run(words: Sequence[str]) -> int:
         for number, handler in before.items():
             signal.signal(number, handler)
         interruption.forget()
+        command_line.reset(said)
 
 
 Handler = Callable[[int, FrameType | None], object] | int | None

@@ -72,7 +72,8 @@ def measure(
         if not isinstance(samples, Generator) and getattr(options, name) is not None:
             raise UsageError(f"--{name} {getattr(options, name)} is for a generator, and MODEL is a set of images.")
     if options.label is not None and not any(isinstance(side, Generator) for side in (samples, reals)):
-        raise UsageError(f"--label {described(options.label)} is for a generator, and both sides are sets of images.")
+        shown = options.label if isinstance(options.label, str) else "of each sample"
+        raise UsageError(f"--label {shown} is for a generator, and both sides are sets of images.")
     reader = reader_for(samples, reals, None) if reader is None else reader
     can = isinstance(samples, Generator) and samples.spec.can_truncate
     truncation = parse_truncation(options.truncation, samples.spec) if isinstance(samples, Generator) else None
