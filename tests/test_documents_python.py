@@ -47,6 +47,7 @@ CASES: dict[str, tuple[list[str], dict[str, str]]] = {
     "generators.md": (["generator.trace(wp_NLD"], {}),
     "files.md": (["label_dim=0"], {}),
     "api/index.md": (["gantk.sample("], {}),
+    "api/results.md": (["Run.begin("], {"8000": "4"}),
 }
 
 

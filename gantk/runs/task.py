@@ -254,7 +254,7 @@ def _store(given: object) -> Store | None:
     if given is not None and not isinstance(given, Store):
         raise UsageError(
             f"store is {described(given)}, and a store of a run is expected: leave it out, and keep what is found with "
-            "result.save(folder)."
+            "result.save(folder), or give gantk.runs.stores.RunStore(run)."
         )
     return given
 
@@ -287,7 +287,7 @@ def with_options(
     said = [
         f"{OPTIONS_SAID} as keywords, or one object of `{options.__module__}.{options.__name__}`:",
         *(f"    {said_of(field)}" for field in fields),
-        "    store: of a run; None keeps everything in memory.",
+        "    store: of a run directory, as docs/api/results.md shows; None keeps everything in memory.",
         "    progress: True shows bars on stderr.",
     ]
     function.__doc__ = f"{inspect.getdoc(function)}\n\n" + "\n".join(said)
