@@ -27,6 +27,8 @@ from gantk.runs.manifest import read_manifest
 from gantk.runs.reporting import load_result, read_run, report
 from gantk.runs.results import Result, read_result, stem_of, write_result
 from gantk.runs.table import BESIDE, TASKS, find_reported, find_task
+from gantk.slurm.results import ChainResult, Job
+from gantk.tour.results import TourResult
 
 RUNS = Path(__file__).with_name("runs_v1")  # of version 0.1.0: one small run of every task, a tour and a chain
 
@@ -275,3 +277,18 @@ def test_pages_need_no_torch(tmp_path: Path, capfd: pytest.CaptureFixture[str]) 
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
     # on a busy machine a timer says that it reads
     assert (done.returncode, done.stderr.replace("report: reading\n", "")) == (0, "")
+
+
+def test_a_saved_result_has_the_page_of_its_run(tmp_path: Path) -> None:
+    """`gantk demo` leaves index.html, every other command a page of its own name."""
+    for result in (TourResult(findings=("It was found.",)), ChainResult(pipeline="higan", jobs=())):
+        folder = result.save(tmp_path / result.TASK)
+        assert [path.name for path in folder.glob("*.html")] == [find_reported(result.TASK).page_file]
+    assert find_reported("demo").page_file == "index.html"
+
+
+def test_a_chain_is_submitted_when_all_of_its_jobs_are() -> None:
+    job = Job(name="a", file="a", about="", command="", shards=1, array=False, run="a", number="7", queue={})
+    later = dataclasses.replace(job, number=None)
+    said = [ChainResult(pipeline="higan", jobs=jobs).sentence() for jobs in ((), (job,), (job, later))]
+    assert ["was submitted" in each for each in said] == [False, True, False]

@@ -149,11 +149,13 @@ class Result:
         Raises:
             GantkError: the disk is full or the directory cannot be written.
         """
-        directory = Path(directory)
+        from gantk.runs.table import find_reported
+
+        directory, reported = Path(directory), find_reported(self.TASK)
         write_result(self, directory)
         for export in self.exports():
             export.write(directory / export.name)
-        self.page().write(directory / f"{stem_of(self.TASK)}.html")
+        reported.page_of(self).write(directory / reported.page_file)
         return directory
 
 

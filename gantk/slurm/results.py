@@ -44,7 +44,7 @@ class ChainResult(Result):
 
     def sentence(self) -> str:
         submitted = sum(job.number is not None for job in self.jobs)
-        state = "was submitted" if submitted == len(self.jobs) else "was not submitted"
+        state = "was submitted" if 0 < submitted == len(self.jobs) else "was not submitted"
         return f"The chain {self.pipeline} of {counted(len(self.jobs), 'job')} {state}."
 
     def table(self) -> list[dict[str, object]]:
