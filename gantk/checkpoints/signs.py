@@ -22,15 +22,19 @@ _SIGNS = (
     *((start, "it is a pickle of protocol 0 or 1, as Python 2 wrote them: load it there and save it with protocol 2")
       for start in (b"(dp", b"(lp", b"}q", b"]q", b"ccopy_reg\n", b"cnumpy", b"(i", b"(cnumpy")),
 )  # fmt: skip
-_TAR = (257, b"ustar")
+_TAR_AT = 257
 
 
 def sign_of(data: memoryview) -> str:
     """What a file is by its first bytes, and what to do about it; else the bytes."""
+    return known_sign(data) or f"it starts with {bytes(data[:8])!r}"
+
+
+def known_sign(data: memoryview) -> str | None:
+    """What a file is by its first bytes, and what to do about it, where they say so."""
     head = bytes(data[:32]).removeprefix(b"\xef\xbb\xbf").lstrip()
-    known = next((said for sign, said in _SIGNS if head.startswith(sign)), None)
-    if bytes(data[_TAR[0] : _TAR[0] + 5]) == _TAR[1]:
-        known = "it is an archive: unpack it first"
+    if bytes(data[_TAR_AT : _TAR_AT + 5]) == b"ustar":
+        return "it is an archive: unpack it first"
     if re.match(rb"\x08[\x03-\x10]\x12", head):
-        known = "it is an ONNX graph, which says no layers by name: give the checkpoint that it was made from"
-    return known or f"it starts with {bytes(data[:8])!r}"
+        return "it is an ONNX graph, which says no layers by name: give the checkpoint that it was made from"
+    return next((said for sign, said in _SIGNS if head.startswith(sign)), None)
