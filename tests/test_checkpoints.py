@@ -236,7 +236,7 @@ def test_unknown_files_say_what_was_found_and_what_is_known(tmp_path):
         read(tmp_path, foreign.torch_file({}))
     with pytest.raises(GantkError, match="it starts with b'GIF89a'"):
         read(tmp_path, b"GIF89a")
-    with pytest.raises(GantkError, match="folder without"):
+    with pytest.raises(GantkError, match="folder of 2 checkpoints"):
         reading.read_checkpoint(tmp_path)
 
 

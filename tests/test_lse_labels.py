@@ -11,6 +11,7 @@ from generator_cases import codes, tiny
 from PIL import Image
 from torch import Tensor
 
+import gantk
 from gantk.errors import GantkError, UsageError
 from gantk.lse.label_rules import ADE, FACE, FACE_19, SCENES, scene_classes
 from gantk.lse.metrics import bootstrap, confusion, image_iou, scores
@@ -91,6 +92,37 @@ def test_label_maps_round_trip(tmp_path: Path) -> None:
     assert (
         colour_map(label, [(1, 2, 3)])[0, 0].tolist() == [1, 2, 3] and colour_map(label, [])[1, 1].tolist() == [128] * 3
     )
+
+
+def test_classes_as_floats_are_whole(tmp_path: Path) -> None:
+    """Programs of maps and of geography write class numbers as floats; others are refused, not rounded."""
+    label = np.array([[0, 1], [2, 255]], np.float32)
+    Image.fromarray(label).save(tmp_path / "x.tif")
+    np.save(tmp_path / "x.npy", label.astype(np.float64))
+    for name in ("x.tif", "x.npy"):
+        assert np.array_equal(read_label_map(tmp_path / name, 3, 2), label)
+    for value in (0.5, np.nan, np.inf):
+        Image.fromarray(np.where(label == 1, np.float32(value), label)).save(tmp_path / "x.tif")
+        with pytest.raises(GantkError, match="where whole numbers of classes are expected"):
+            read_label_map(tmp_path / "x.tif", 3)
+    for value, said in ((-1, "class -1"), (300, "class 300")):
+        Image.fromarray(np.where(label == 1, np.float32(value), label)).save(tmp_path / "x.tif")
+        with pytest.raises(GantkError, match=f"has {said}, and the classes are 0 to 2"):
+            read_label_map(tmp_path / "x.tif", 3)
+
+
+@pytest.mark.parametrize("names", ["sky\nland\n", "sky, land", "\ufeffsky\r\n\r\nland", "sky ,land\n"])
+def test_classes_of_a_folder(names: str, tmp_path: Path) -> None:
+    write_label_map(tmp_path / "000000.png", u8([[0, 1]]), [])
+    (tmp_path / "classes.txt").write_text(names, encoding="utf-8")
+    generator = gantk.load_generator("demo-oracle")
+    assert load_teacher(str(tmp_path), generator).class_names == ("sky", "land")
+    for text in ("sky\nland\nsky", "sky,sky"):
+        (tmp_path / "classes.txt").write_text(text)
+        with pytest.raises(UsageError, match="has the class 'sky' twice: name every class once"):
+            load_teacher(str(tmp_path), generator)
+    with pytest.raises(UsageError, match="--classes has a class without a name"):
+        load_teacher(str(tmp_path), generator, classes="sky,,land")
 
 
 def test_bad_label_maps_are_refused(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import argparse
 import collections
 import datetime
+import io
 import pathlib
 import pickle
 import sys
@@ -10,6 +11,7 @@ import types
 import zipfile
 
 import foreign_files as foreign
+import numpy as np
 import pytest
 import torch
 from conftest import REFERENCE
@@ -100,6 +102,56 @@ def test_networks_side_by_side(tmp_path):
     assert "of which number 1 is used" in notes[0]
 
 
+def test_an_average_wins_wherever_in_the_file_it_lies(tmp_path):
+    """A callback of Lightning keeps it beside the weights, not among them."""
+    file = rosinality()["g_ema"]
+    inner = {f"generator.{name}": tensor for name, tensor in file.items()}
+    other = {f"generator.{name}": tensor + 1 for name, tensor in file.items()}
+    callbacks = {"Checkpoint{'every': 1}": {"best": "x"}, "EMA": {"decay": 0.9, "ema_state_dict": inner}}
+    notes = same_images(tmp_path, {"epoch": 3, "state_dict": other, "callbacks": callbacks})
+    assert not any("moving average" in note for note in notes)
+
+
+@pytest.mark.parametrize("average", [{"shadow_params": [torch.ones(3)], "decay": 0.9}, {"decay": 0.9}])
+@pytest.mark.parametrize(
+    "trained, said", [("netG", "'netG', the trained copy, is used"), ("model", "this may be another copy")]
+)
+def test_an_average_that_cannot_be_read_is_said(trained, said, average, tmp_path):
+    """A list of tensors without names, as torch_ema and diffusers keep the average."""
+    notes = same_images(tmp_path, {trained: rosinality()["g_ema"], "ema": average})
+    assert any("no network that gantk reads is under 'ema'" in note and said in note for note in notes)
+
+
+def test_networks_side_by_side_under_a_key(tmp_path):
+    file = rosinality()
+    notes = same_images(tmp_path, {"g_ema": (file["g_ema"], {"steps": 3}), "args": [1, 2]})
+    assert "'g_ema' holds 2 objects, of which number 1 is used" in notes
+
+
+def test_parts_of_a_network_under_keys_of_their_own(tmp_path):
+    checkpoint = foreign.small_checkpoint(conv_clamp=256.0)
+    parts = {"synthesis": {}, "mapping": {}}
+    for name, tensor in foreign.source_state(nvidia.SPELLING, checkpoint).items():
+        part, _, rest = name.partition(".")
+        parts[part][rest] = tensor
+    notes = same_images(tmp_path, {"G": parts, "step": 3}, image(build_generator(checkpoint)))
+    assert "the tensors under synthesis, mapping are read as one network" in notes
+
+
+@pytest.mark.parametrize("keep", [lambda t: (None, None, t[2]), lambda t: (*t, {"step": 3}), lambda t: [t[2], None]])
+def test_networks_of_tensorflow_among_other_things(keep, tmp_path):
+    """D or all but Gs are often taken out of a file to make it smaller."""
+    whole = foreign.tensorflow_file()
+
+    class Network:
+        pass
+
+    with foreign._Modules(dnnlib__tflib__network__Network=Network):
+        data = pickle.dumps(keep(pickle.loads(whole)))
+    expected = image(load_generator(written(tmp_path, whole, "whole.pkl")))
+    same_images(tmp_path, data, expected, "part.pkl")
+
+
 SAID_NOTHING = "does not say whether it is a moving average"
 
 
@@ -146,6 +198,11 @@ def test_safetensors_of_other_programs(tmp_path, capsys):
         (b"<!DOCTYPE html><html>", "it is a web page"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "Git LFS's pointer to the file"),
         (b"\x1f\x8b\x08\x08....", "it is compressed: unpack it first"),
+        (b"x\x9c\xdd|y", "it is compressed .zlib, as joblib writes"),
+        (b"network.pt".ljust(257, b"\0") + b"ustar\0", "it is an archive: unpack it first"),
+        (pickle.dumps({"a": 1}, 0), "it is a pickle of protocol 0 or 1"),
+        (pickle.dumps([1], 1), "it is a pickle of protocol 0 or 1"),
+        (b"\x08\x08\x12\x07pytorch\x1a\x052.1.0", "it is an ONNX graph"),
         (b"\x89PNG\r\n\x1a\n....", "it is a picture"),
         (b"hello world", "it starts with b'hello wo'"),
     ],
@@ -157,6 +214,24 @@ def test_files_that_are_no_checkpoint(data, said, tmp_path):
         archive.writestr("inside/net.pkl", data)
     with pytest.raises(GantkError, match="is a zip archive of inside/net.pkl and no checkpoint: unpack it"):
         load_generator(tmp_path / "net.zip")
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_weights_as_arrays_of_numpy(save, tmp_path):
+    arrays = {name: tensor.numpy() for name, tensor in rosinality()["g_ema"].items()}
+    file = io.BytesIO()
+    save(file, **arrays)
+    same_images(tmp_path, file.getvalue(), name="net.npz")
+    file = io.BytesIO()
+    np.save(file, arrays, allow_pickle=True)
+    same_images(tmp_path, file.getvalue(), name="net.npy")
+
+
+def test_arrays_that_unfold_far_are_refused(tmp_path):
+    file = io.BytesIO()
+    np.savez_compressed(file, **{"input.input": np.zeros(1 << 21, np.float32)})
+    with pytest.raises(GantkError, match="unfold to more than 4 times their size"):
+        load_generator(written(tmp_path, file.getvalue(), "net.npz"))
 
 
 # --- network objects -------------------------------------------------------------------------------------------------
@@ -219,6 +294,14 @@ def test_an_average_that_is_an_object(tmp_path, strangers):
     assert any("strange.library.Thing" in note for note in notes)
 
 
+def optimizer():
+    """One that was saved itself and not its state: a table whose keys are parameters."""
+    made = torch.optim.Adam([torch.nn.Parameter(torch.ones(3))])
+    made.param_groups[0]["params"][0].sum().backward()
+    made.step()
+    return made
+
+
 def test_foreign_objects_beside_the_network(tmp_path, strangers):
     file = rosinality()
     beside = {
@@ -226,12 +309,15 @@ def test_foreign_objects_beside_the_network(tmp_path, strangers):
             path=pathlib.PurePosixPath("/data"), when=datetime.datetime(2020, 1, 2, tzinfo=datetime.UTC),
             device=torch.device("cpu"), dtype=torch.float16, table=collections.defaultdict(list, {"a": [1]}),
             counts=collections.Counter("abca"), last=collections.deque([1, 2], maxlen=2), day=datetime.date(2020, 1, 2),
+            blocks=range(3), kinds=[int, str], rest=..., names=np.array(["a", "b"]), since=np.datetime64("2020-01-02"),
+            table_of=np.array([(1, 2.0)], dtype=[("a", int), ("b", float)]), complex=np.array([1j]),
         ),
+        "optimizer": optimizer(),
         "d": strangers.Thing(inner=strangers.Thing(x=1), function=strangers.launch),
         "by thing": {torch.float32: 1},
     }  # fmt: skip
     notes = same_images(tmp_path, {**file, **beside})
-    assert "datetime.date" in notes[0] and "nothing of them was built" in notes[0]
+    assert "__builtin__.long" in notes[0] and "nothing of them was built" in notes[0]
 
 
 @pytest.mark.parametrize("form", ["attributes", "slots", "arguments", "entries"])

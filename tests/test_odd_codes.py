@@ -14,7 +14,7 @@ import pytest
 import torch
 from conftest import REFERENCE
 
-from gantk.codes.arrays import read_arrays
+from gantk.codes.arrays import LeftOut, read_arrays
 from gantk.codes.code_files import read_codes
 from gantk.codes.entries import gather
 from gantk.codes.given import GivenCodes, codes_in
@@ -107,6 +107,12 @@ CODES = {
     "projector of rosinality": (
         torch_bytes({"a.png": {"img": torch.zeros(1, 3, 4, 4), "latent": torch.from_numpy(ONE_WP)}}), "wp", ONE_WP[None]
     ),
+    "steps by name": (npy_bytes({"a.jpg": [ONE_WP, ONE_WP + 1]}), "wp", np.stack([ONE_WP, ONE_WP + 1])),
+    "codes beside pictures": (npz_bytes(dlatents=ONE_WP[None], images=np.zeros((1, 4, 4, 3))), "wp", ONE_WP[None]),
+    "a mapped array": (pickle.dumps(MANY_Z.view(np.memmap)), "z", MANY_Z),
+    "names beside": (npz_bytes(w=MANY_Z, names=np.array(["a"] * 5)), "w", MANY_Z),
+    "names in a pickle": (pickle.dumps({"w": MANY_Z, "names": np.array(["a"] * 5)}), "w", MANY_Z),
+    "json of tables": (json.dumps([{"seed": 1, "w": ONE_WP.tolist()}]).encode(), "wp", ONE_WP[None]),
     "list": (pickle.dumps([ONE_WP, ONE_WP]), "wp", np.stack([ONE_WP, ONE_WP])),
     "wp one by one": (npy_bytes(np.stack([ONE_WP] * 3)[:, None]), "wp", np.stack([ONE_WP] * 3)),
     "a column": (npy_bytes(MANY_Z[:1].T), "z", MANY_Z[:1]),
@@ -151,6 +157,17 @@ def test_names_beside_the_numbers(header: str, generator: StyleGAN2, tmp_path: P
     found = read_codes(tmp_path / "named.csv", generator.spec)
     assert found.names == tuple(names)
     np.testing.assert_allclose(found.codes, MANY_Z[:3], rtol=1e-6)
+
+
+def test_the_one_array_of_codes_among_others_is_read_and_said(generator: StyleGAN2, tmp_path: Path) -> None:
+    (tmp_path / "found.pt").write_bytes(torch_bytes({"best": torch.from_numpy(ONE_WP), "losses": torch.ones(3)}))
+    with pytest.warns(LeftOut, match=r"its codes are 'best', and losses \[3\] beside them is not read"):
+        found = read_codes(tmp_path / "found.pt", generator.spec)
+    np.testing.assert_array_equal(found.codes, ONE_WP[None])
+    code = torch.from_numpy(ONE_WP)
+    (tmp_path / "many.pt").write_bytes(torch_bytes({"a": code, "b": code, "c": torch.ones(5, 7)}))
+    with pytest.raises(GantkError, match=r"many.pt, c, holds float32 \(5, 7\)"):
+        read_codes(tmp_path / "many.pt", generator.spec)
 
 
 def test_as_many_codes_as_rows(generator: StyleGAN2, tmp_path: Path) -> None:
@@ -283,6 +300,8 @@ def test_codes_far_beyond_all_codes(generator: StyleGAN2, tmp_path: Path) -> Non
         (b"[1" + b"0" * 400 + b", 2]", "holds no numbers"),
         (b"0.1 0.2\n0.3\n", "line 2: 1 numbers where the lines before have 2"),
         (b"\xff\xfe\x00", "neither .npy, .npz"),
+        (b"MATLAB 5.0 MAT-file" + b" " * 100, "is no array: it is a MATLAB file: save the arrays as .npy"),
+        (pickle.dumps(MANY_Z, 0), "is no array: it is a pickle of protocol 0 or 1"),
         (npy_bytes(np.array(["a"])), "<U1"),
         (torch_bytes({"epoch": 3}), "no array where an array of numbers"),
         (torch_bytes(torch.from_numpy(MANY_Z).to(torch.complex64)), "holds complex64"),
@@ -374,6 +393,30 @@ def test_tensors_and_bases_and_components(generator: StyleGAN2, tmp_path: Path) 
     (tmp_path / "component.pkl").write_bytes(pickle.dumps(component))
     hair = load_direction(tmp_path / "component.pkl", generator)
     assert (hair.name, hair.space, hair.layers, hair.scale) == ("hair", "w", (1, 2, 3), 1.7)
+
+
+@pytest.mark.parametrize("name, space", [("_w", "w"), ("", "z"), ("_w_seed3", "w")])
+def test_the_components_that_ganspace_keeps(name: str, space: str, generator: StyleGAN2, tmp_path: Path) -> None:
+    """Its cache of a layer: as many directions as components, of the space that its name says."""
+    comp, std = unit(3, 1, D), np.array([3.0, 2.0, 0.5], np.float32)
+    beside = {"act_comp": numbers(3, 1, 7), "act_mean": numbers(1, 7), "act_stdev": std, "lat_mean": numbers(1, D)}
+    path = tmp_path / f"stylegan2-ffhq_style_ipca_c80_n1000000{name}.npz"
+    path.write_bytes(npz_bytes(lat_comp=comp, lat_stdev=std, var_ratio=std, random_stdevs=std, **beside))
+    basis = load_direction(path, generator)
+    assert (basis.space, basis.vectors.shape, basis.scales) == (space, (3, D), (3.0, 2.0, 0.5))
+    np.testing.assert_array_equal(basis.vectors, comp[:, 0])
+    path.write_bytes(npz_bytes(lat_comp=comp, lat_stdev=std[:2]))
+    with pytest.raises(GantkError, match="has 2 deviations for 3 components"):
+        load_direction(path, generator)
+
+
+def test_a_direction_as_json(generator: StyleGAN2, tmp_path: Path) -> None:
+    vector = unit(1, D)
+    for value in (vector[0].tolist(), {"direction": vector.tolist()}):
+        (tmp_path / "age.json").write_text(json.dumps(value))
+        (entry,) = gather([str(tmp_path / "age.json")], generator)
+        assert (entry.name, entry.space) == ("age", "w")
+        np.testing.assert_allclose(entry.direction.vectors, vector, rtol=1e-6)
 
 
 def test_a_file_is_known_by_its_content(tmp_path: Path) -> None:

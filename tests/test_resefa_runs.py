@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Callable
@@ -300,6 +301,40 @@ def test_published_directions_bring_their_layers(tmp_path: Path) -> None:
 
 
 # --- regions ----------------------------------------------------------------------------------------------------------
+
+
+_PLAIN = ("bool", "0 and 1", "255", "16 bits", "soft 16 bits")
+
+
+@pytest.mark.parametrize(
+    "values, form", [*itertools.product(_PLAIN, ("npy", "png")), ("palette", "png"), ("alpha", "png")]
+)
+def test_masks_in_every_way_that_people_mark_them(values: str, form: str, tmp_path: Path) -> None:
+    marked = np.zeros((16, 16), bool)
+    marked[2:9, 3:12] = True
+    forms: dict[str, Any] = {
+        "bool": marked, "0 and 1": marked.astype(np.uint8), "255": marked.astype(np.uint8) * 255,
+        "16 bits": marked.astype(np.uint16) * 65535, "soft 16 bits": np.where(marked, 50_000, 1_000).astype(np.uint16),
+        "palette": marked.astype(np.uint8), "alpha": np.stack([np.full((16, 16), 255)] * 3 + [marked * 255], -1),
+    }  # fmt: skip
+    path = tmp_path / f"mask.{form}"
+    if form == "npy":
+        np.save(path, forms[values])
+    else:
+        image = Image.fromarray(forms[values].astype(np.uint8) if values == "alpha" else forms[values])
+        if values == "palette":
+            image = image.convert("P")
+            image.putpalette([0, 0, 0, 255, 128, 0])
+        image.save(path)
+    regions = build_regions([], [], [str(path)], None, 16, 16, 0.0)
+    assert np.array_equal(regions.items[0].mask, marked)
+
+
+@pytest.mark.parametrize("value", [-1.0, np.nan, np.inf])
+def test_a_mask_has_numbers_from_0(value: float, tmp_path: Path) -> None:
+    np.save(tmp_path / "mask.npy", np.full((16, 16), value))
+    with pytest.raises(UsageError, match="negative or not finite: give 0 and 1"):
+        build_regions([], [], [str(tmp_path / "mask.npy")], None, 16, 16, 0.0)
 
 
 def test_published_boxes_are_their_tables_pixels() -> None:

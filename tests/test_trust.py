@@ -477,6 +477,27 @@ def test_grey_of_more_bits_is_scaled_by_its_depth() -> None:
             open_picture(encoded(Image.fromarray(np.float32([[0, wrong]])), "TIFF"))
 
 
+def test_integers_of_32_bits_say_no_range(tmp_path: Path) -> None:
+    """Taken for 16 bits, a picture of 0 to 255 would be black."""
+    Image.fromarray(np.full((4, 4), 200, np.int32)).save(tmp_path / "x.tif")
+    with pytest.raises(GantkError, match="integers of 32 bits, whose range nothing says: save it with 8 or 16"):
+        open_picture(tmp_path / "x.tif")
+    assert np.asarray(open_values(tmp_path / "x.tif")).max() == 200
+
+
+def test_a_damaged_header_is_said_without_our_own_names(tmp_path: Path) -> None:
+    good = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(good, "PNG")
+    for data, said in (
+        (good.getvalue()[:20] + b"\xff\xff" + good.getvalue()[22:], "its header is damaged"),
+        (b"P6\n0 5\n255\n", "its header is damaged"),
+        (b"P6\n60000 60000\n255\n", "it has more than 64 million pixels; make it smaller"),
+    ):
+        with pytest.raises(GantkError, match=said) as caught:
+            open_picture(data)
+        assert "object at" not in str(caught.value) and "DOS" not in str(caught.value)
+
+
 def test_alpha_lies_on_white_or_what_is_named() -> None:
     clear = np.array([[[255, 0, 0, 0], [255, 0, 0, 255], [0, 0, 0, 128]]], np.uint8)
     for form in ("PNG", "TIFF", "WEBP"):

@@ -11,6 +11,7 @@ import fnmatch
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -23,6 +24,7 @@ from gantk.store.bounded import parse_json
 from gantk.store.inside import regular_file
 
 LONGEST_CONFIG = 1 << 20  # bytes of a config.json
+_PUBLISHED = "pytorch_model.bin"
 
 
 @dataclass
@@ -194,7 +196,7 @@ def _first_three(tensor: Tensor) -> Tensor:
 
 def _configuration(raw: Raw) -> Mapping[str, Any]:
     """config.json beside the weights, empty where there is none or it is another program's."""
-    path = raw.path.with_name("config.json")
+    path = _settings_file(raw)
     try:
         with open(regular_file(path), "rb") as file:
             said = parse_json(file.read(LONGEST_CONFIG))
@@ -202,7 +204,9 @@ def _configuration(raw: Raw) -> Mapping[str, Any]:
         return {}
     except (OSError, ValueError, RecursionError) as error:
         raise GantkError(f"{path}, which lies beside the weights, cannot be read: {clipped(error)}") from error
-    if not isinstance(said, dict) or not {"channel_width", "layers"} <= said.keys():
+    if not isinstance(said, dict):
+        raise GantkError(f"{path}, which lies beside the weights, is no table of settings")
+    if not {"channel_width", "layers"} <= said.keys():
         return {}
     layers, epsilon = said["layers"], said.get("eps", 1e-4)
     numbers = [said["channel_width"], epsilon]
@@ -214,13 +218,20 @@ def _configuration(raw: Raw) -> Mapping[str, Any]:
     return said
 
 
+def _settings_file(raw: Raw) -> Path:
+    """Where the settings are: config.json, or, as the files are published, biggan-deep-128-config.json."""
+    name = raw.path.name
+    beside = raw.path.with_name(name.removesuffix(_PUBLISHED) + "config.json")
+    return beside if name.endswith(_PUBLISHED) and beside.is_file() else raw.path.with_name("config.json")
+
+
 def _upsampling(raw: Raw, said: Mapping[str, Any], channels: list[int]) -> list[bool]:
     """Which blocks double the resolution: as config.json says, else every second one."""
     if not said:
         return [number % 2 == 1 for number in range(len(channels) - 1)]
     layers, width = said["layers"], said["channel_width"]
     if [(width * layer[1], width * layer[2]) for layer in layers] != list(pairwise(channels)):
-        raise GantkError(f"{raw.path.with_name('config.json')} describes other blocks than {raw.source.name} has")
+        raise GantkError(f"{_settings_file(raw)} describes other blocks than {raw.source.name} has")
     return [bool(layer[0]) for layer in layers]
 
 

@@ -1,9 +1,9 @@
 """Where in a file the network is: which copy of it, in which wrapper, under which prefix.
 
 People save the state dict, a dictionary around it, the network object itself, or a training snapshot with both copies
-and everything else. `candidates` gives every place at which a generator can be, best first: a moving average before the
-copy that was being trained, names as they are before names with a known prefix taken off. reading.py takes the first
-whose names are those of a known format.
+and everything else. `candidates` gives every place at which a generator can be, best first: a moving average, wherever
+it lies, before the copy that was being trained, names as they are before names with a known prefix taken off.
+reading.py takes the first whose names are those of a known format.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from gantk.checkpoints.checkpoint import Raw, listed
@@ -53,48 +54,89 @@ def candidates(path: Path, container: Container) -> Iterator[Raw]:
     if networks:
         yield _tensorflow(path, source, networks)
         return
-    for found in _networks(value, Raw(path, source, container.kind, "flat", {}), 0):
-        notes = found.notes
-        if source.inert:
-            names = listed(sorted(source.inert), 4)
-            notes += (f"the file also refers to {names}: these stayed names, nothing of them was built",)
-        yield from _with_prefixes(dataclasses.replace(found, notes=notes), 0)
+    start, met = Place(Raw(path, source, container.kind, "flat", {})), dict[str, None]()
+    for average in (True, False):
+        for place in _networks(value, start, 0, average, met):
+            raw = place.raw
+            if source.inert:
+                names = listed(sorted(source.inert), 4)
+                raw = noted(raw, f"the file also refers to {names}: these stayed names, nothing of them was built")
+            if place.unsaid and not average:
+                raw = noted(raw, place.unsaid)
+            if not average and met:
+                used = f"{place.trained!r}, the trained copy, is used" if place.trained else "this may be another copy"
+                raw = noted(
+                    raw, f"no network that gantk reads is under {listed(met, 3)}, as a moving average is; {used}"
+                )
+            elif place.trained and not average:
+                what = f"{place.trained!r}, the trained copy, is used"
+                raw = noted(raw, f"the file has no moving average of its generator; {what}")
+            yield from _with_prefixes(raw, 0)
 
 
-def _networks(value: object, raw: Raw, depth: int) -> Iterator[Raw]:
-    """The networks inside a value, at any of the known keys down to a few levels; `raw` says how it was reached."""
+@dataclass(frozen=True)
+class Place:
+    """Where a network can be.
+
+    Attributes:
+        raw: the network, or, while it is looked for, how its place was reached.
+        average: whether a key on the way says that it is a moving average.
+        trained: the key on the way that says that it is the copy that is trained; "" where none does.
+        unsaid: that a key on the way says nothing; "" where none is so.
+    """
+
+    raw: Raw
+    average: bool = False
+    trained: str = ""
+    unsaid: str = ""
+
+
+def _networks(value: object, at: Place, depth: int, average: bool, met: dict[str, None]) -> Iterator[Place]:
+    """The networks inside a value, at any of the known keys down to a few levels.
+
+    Args:
+        at: how the value was reached.
+        average: which are looked for: moving averages, wherever in the file, or all others.
+        met: takes the keys that say so of a moving average.
+    """
+    raw = at.raw
     if isinstance(value, Record | Inert) and "_modules" not in value.state:  # a training program's object around it
         value = value.state or list(getattr(value, "arguments", ()))
     if isinstance(value, Record | Inert):
-        yield _module(value, raw)
+        if at.average == average:
+            yield dataclasses.replace(at, raw=_module(value, raw))
         return
-    if isinstance(value, list | tuple) and len(value) <= 8 and depth == 0:  # networks side by side, the average last
-        for place, item in reversed(list(enumerate(value))):
+    if isinstance(value, list | tuple) and len(value) <= 8 and depth <= _DEEPEST:  # side by side, the average last
+        where = "the file" if depth == 0 else repr(clipped(raw.wrapper))
+        for number, item in reversed(list(enumerate(value, start=1))):
             if isinstance(item, Mapping | Record | Inert):
-                one = f"the file holds {len(value)} objects, of which number {place + 1} is used"
-                notes = (*raw.notes, one) if len(value) > 1 else raw.notes
-                yield from _networks(item, dataclasses.replace(raw, wrapper="flat", notes=notes), depth + 1)
+                one = f"{where} holds {len(value)} objects, of which number {number} is used"
+                inner = noted(dataclasses.replace(raw, wrapper="flat"), one) if len(value) > 1 else raw
+                yield from _networks(item, dataclasses.replace(at, raw=inner), depth + 1, average, met)
         return
     if not isinstance(value, Mapping) or depth > _DEEPEST:
         return
     beside = {**raw.extra, **{str(key): item for key, item in value.items() if key not in _OTHERS}}
-    places = [name for name, item in value.items() if isinstance(item, Mapping | Record | Inert) and item]
+    places = [
+        name for name, item in value.items() if isinstance(item, Mapping | Record | Inert | list | tuple) and item
+    ]
     averages = [name for name in AVERAGES if name in places]
     averages += [name for name in places if _AVERAGE.search(str(name)) and name not in averages]
     known = [name for name in (*averages, *TRAINED, *WRAPPERS) if name in places]
     others = [name for name in places if name not in known and name not in _OTHERS and "optim" not in str(name)]
+    met |= dict.fromkeys(map(repr, averages))
     for name in (*known, *others[:_MOST]):
-        notes = raw.notes
-        if name in TRAINED and not averages:
-            notes += (f"the file has no moving average of its generator; {name!r}, the trained copy, is used",)
-        elif name in others:
-            also = [str(other) for other in others if other != name and _holds_tensors(value[other])]
-            notes += (
-                f"it was found under {clipped(name)!r}, which does not say whether it is a moving average"
-                + (f", and {listed(also, 3)} beside it {'are' if len(also) > 1 else 'is'} not read" if also else ""),
-            )
         inside = {key: item for key, item in beside.items() if key != name}
-        yield from _networks(value[name], dataclasses.replace(raw, wrapper=name, extra=inside, notes=notes), depth + 1)
+        inner, unsaid = dataclasses.replace(raw, wrapper=name, extra=inside), at.unsaid
+        if name in others:
+            also = [str(other) for other in others if other != name and _holds_tensors(value[other])]
+            rest = f", and {listed(also, 3)} beside it {'are' if len(also) > 1 else 'is'} not read" if also else ""
+            unsaid = f"it was found under {clipped(name)!r}, which does not say whether it is a moving average{rest}"
+        trained = str(name) if name in TRAINED else at.trained
+        found = Place(inner, at.average or name in averages, trained, unsaid)
+        yield from _networks(value[name], found, depth + 1, average, met)
+    if at.average != average:
+        return
     entries = {str(key): item for key, item in value.items() if isinstance(item, Stored | int | float)}
     if any(isinstance(item, Stored) for item in entries.values()):
         if raw.wrapper != "flat":
@@ -102,7 +144,19 @@ def _networks(value: object, raw: Raw, depth: int) -> Iterator[Raw]:
                 if isinstance(item, Inert):
                     raise raw.source.forbidden(item.class_name)
         left = {key: item for key, item in beside.items() if key not in entries or key in AVERAGE_CODES}
-        yield dataclasses.replace(raw, entries=entries, extra=left)
+        yield dataclasses.replace(at, raw=dataclasses.replace(raw, entries=entries, extra=left))
+    parts = [name for name in places if _holds_tensors(value[name])]
+    if len(parts) > 1:  # its networks one by one: mapping, synthesis
+        joined = {f"{name}.{key}": item for name in parts for key, item in value[name].items()}
+        tensors = {name: item for name, item in joined.items() if isinstance(item, Stored | int | float)}
+        left = {key: item for key, item in beside.items() if key not in parts}
+        whole = dataclasses.replace(raw, entries=tensors, extra=left)
+        yield dataclasses.replace(at, raw=noted(whole, f"the tensors under {listed(parts, 3)} are read as one network"))
+
+
+def noted(raw: Raw, note: str) -> Raw:
+    """With one more sentence for the user."""
+    return dataclasses.replace(raw, notes=(*raw.notes, note))
 
 
 def _holds_tensors(value: object) -> bool:
@@ -159,12 +213,11 @@ def _with_prefixes(raw: Raw, depth: int) -> Iterator[Raw]:
 
 
 def tensorflow_networks(value: object) -> list[Record]:
-    """The networks of a TensorFlow pickle, whether it is a tuple of them, a dictionary, or one alone."""
+    """The networks of a TensorFlow pickle: alone, or in a tuple or dictionary, where other things may stand between."""
     if isinstance(value, Mapping):
         return _of_tensorflow(list(value.values()))
     items = list(value) if isinstance(value, tuple | list) else [value]
-    networks = _of_tensorflow(items)
-    return networks if len(networks) == len(items) <= 8 else []
+    return _of_tensorflow(items) if len(items) <= 8 else []
 
 
 def _of_tensorflow(items: Sequence[object]) -> list[Record]:
@@ -173,7 +226,7 @@ def _of_tensorflow(items: Sequence[object]) -> list[Record]:
 
 def is_tuple(value: object) -> bool:
     """Whether a file is a tuple as NVIDIA's programs write it: (G, D, Gs), or GH-Feat's (E, G, D, Gs)."""
-    return isinstance(value, tuple | list) and len(value) in (3, 4) and bool(tensorflow_networks(value))
+    return isinstance(value, tuple | list) and len(value) in (3, 4) and len(tensorflow_networks(value)) == len(value)
 
 
 def _tensorflow(path: Path, source: Source, networks: list[Record]) -> Raw:

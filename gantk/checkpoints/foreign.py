@@ -29,7 +29,8 @@ _VALUES = frozenset(
 _VALUE_MODULES = frozenset(("pathlib", "pathlib._local", "datetime", "collections", "enum", "array"))
 _BUILTINS = frozenset(
     ("object", "list", "dict", "tuple", "set", "frozenset", "int", "float", "complex", "bool", "str", "bytes",
-     "bytearray", "slice", "range", "type")
+     "bytearray", "slice", "range", "type", "Ellipsis", "NotImplemented",
+     "long", "unicode", "xrange")  # int, str and range, as protocol 2 spells them, which is torch.save's
 )  # fmt: skip
 # Lower-case names of other libraries whose call makes a value and nothing else.
 _CONSTRUCTORS = frozenset(("torch.device", "torch.dtype", "torch.finfo", "numpy.dtype", "numpy.random"))

@@ -311,7 +311,9 @@ class PickleMachine:
 
     def persistent_id(self) -> None:
         if self.persistent is None:
-            raise self.source.damaged("it refers to data outside the pickle")
+            raise self.source.damaged(
+                "it refers to data outside the pickle, as data.pkl of an unpacked file of torch.save does"
+            )
         self.push(self.persistent(self.stack.pop()))
 
 
@@ -323,7 +325,9 @@ def checked_key(source: Source, key: object) -> Hashable:
     """A dictionary key or set member, only when its hash costs no more than its own size."""
     if isinstance(key, int | float) and abs(key) >= LARGEST_KEY:  # beyond it numbers can be made to share one hash
         raise source.damaged(f"{clipped(key)} is no key for a dictionary or set of a checkpoint")
-    if isinstance(key, (*_ATOMS, Inert, Global)):  # those two hash by identity or by their name
+    if isinstance(key, (*_ATOMS, Global)):
+        return key
+    if isinstance(key, StandIn) and type(key).__hash__ is object.__hash__:  # an optimizer's table of its parameters
         return key
     if type(key) is tuple and all(isinstance(part, _ATOMS) for part in key):
         source.tuples += 1

@@ -25,11 +25,12 @@ from gantk.checkpoints import native
 from gantk.checkpoints.checkpoint import Checkpoint, Raw, check_finite, listed
 from gantk.checkpoints.facts import Facts, parse_facts, settle
 from gantk.checkpoints.finding import candidates, is_tuple, tensorflow_raw
-from gantk.checkpoints.pickle_machine import clipped
+from gantk.checkpoints.folders import HUGGING_FACE, parts_of, weights_in
+from gantk.checkpoints.pickle_machine import Source, clipped
 from gantk.checkpoints.safetensors_header import is_native
 from gantk.checkpoints.signs import sign_of
 from gantk.checkpoints.stored_tensors import Stored
-from gantk.checkpoints.unpickle import container_kind, decode
+from gantk.checkpoints.unpickle import Container, container_kind, decode
 from gantk.errors import GantkError
 from gantk.store.files import open_bytes
 from gantk.store.lazy import resolve
@@ -101,7 +102,7 @@ def open_raw(path: str | Path) -> Raw:
     Raises:
         GantkError: no container gantk knows, damaged, forbidden content, or no network where one is expected.
     """
-    container = decode(open_bytes(path), str(path))
+    container = _opened(Path(path))
     first: Raw | None = None
     for raw in candidates(Path(path), container):
         if any(entry.matches(raw) for entry in FORMATS):
@@ -118,6 +119,21 @@ def open_raw(path: str | Path) -> Raw:
             )
         raise unknown(Raw(Path(path), container.source, container.kind, "flat", {}), what)
     return first
+
+
+def _opened(path: Path) -> Container:
+    """The object tree of a file, or of all files that a network is split over, as one dictionary."""
+    parts = [decode(open_bytes(part), str(part)) for part in parts_of(path)]
+    if not parts:
+        return decode(open_bytes(path), str(path))
+    whole: dict[object, object] = {}
+    for part in parts:
+        if not isinstance(part.value, Mapping) or whole.keys() & part.value.keys():
+            raise part.source.damaged("it is no part of a network in several files, each with tensors of its own")
+        whole |= part.value
+    inert = set().union(*(part.source.inert for part in parts))
+    source = Source(str(path), sum(part.source.size for part in parts), inert=inert)
+    return Container(parts[0].kind, whole, source)
 
 
 def unknown(raw: Raw, what: str) -> GantkError:
@@ -153,7 +169,7 @@ def _part(raw: Raw) -> str:
 
 
 def read_checkpoint(path: str | Path, facts: Facts | None = None, force: bool = False) -> Checkpoint:
-    """A network from a file (or Hugging Face folder) in any known format.
+    """A network from a file (or a folder, or files that it is split over) in any known format.
 
     Args:
         facts: what the file does not say and its owner knows, see facts.py.
@@ -165,8 +181,10 @@ def read_checkpoint(path: str | Path, facts: Facts | None = None, force: bool = 
             a variant that gantk cannot represent; nothing in a file is ever executed.
     """
     path = Path(path)
+    notes: tuple[str, ...] = ()
     if path.is_dir():
-        path = _weights_of_folder(path)
+        path = weights_in(path)
+        notes = () if path.name in HUGGING_FACE else (f"of the folder, {path.name} is read",)
     data = open_bytes(path)
     if is_native(data):
         checkpoint = native.read(path)
@@ -174,12 +192,13 @@ def read_checkpoint(path: str | Path, facts: Facts | None = None, force: bool = 
             for name, tensor in checkpoint.state.items():
                 check_finite(str(path), name, tensor)
         return settle(checkpoint, parse_facts(facts or {}))
-    if container_kind(data) is None:
+    if container_kind(data) is None and not parts_of(path):
         raise GantkError(
             f"{path} is no checkpoint (no pickle, no file of torch.save and no safetensors): {sign_of(data)}"
         )
     known = parse_facts(facts or {})
-    raw = dataclasses.replace(open_raw(path), facts=known, force=force)
+    raw = open_raw(path)
+    raw = dataclasses.replace(raw, facts=known, force=force, notes=(*notes, *raw.notes))
     return settle(read_raw(raw), known)
 
 
@@ -205,20 +224,6 @@ def read_raw(raw: Raw) -> Checkpoint:
                 notes += (f"{listed(bad, 3)} are not finite; the network was loaded all the same",)
             return dataclasses.replace(checkpoint, notes=notes)
     raise unknown(raw, "a network" if raw.entries else "no tensors")
-
-
-def _weights_of_folder(folder: Path) -> Path:
-    """The weights in a Hugging Face model folder."""
-    for name in ("pytorch_model.bin", "model.safetensors"):
-        if (folder / name).is_file():
-            return folder / name
-    from gantk.checkpoints.names import is_known
-
-    hint = f" (the network that comes with gantk is {folder.name!r} without a path)" if is_known(folder.name) else ""
-    raise GantkError(
-        f"{folder} is a folder without pytorch_model.bin or model.safetensors{hint}; name a checkpoint file or a "
-        "Hugging Face model folder"
-    )
 
 
 def open_networks(path: str | Path) -> dict[str, Raw]:

@@ -9,6 +9,7 @@ file.
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -52,24 +53,27 @@ class Attributes(dict[Any, Any], StandIn):
 
 # --- numpy -----------------------------------------------------------------------------------------------------------
 
+_TYPE_CODE = re.compile(r"[fiubcSUMmV][0-9]{1,9}|O[0-9]{0,9}")
+_NUMBERS = "fiub"
+
 
 class DType(StandIn):
-    """numpy.dtype: a number type (kinds f, i, u, b) or the object type, which only old .npy dictionaries may hold."""
+    """numpy.dtype: of numbers, or of text, dates and fields, which stand beside a network and are none of its weights;
+    or the object type, which only old .npy dictionaries may hold.
+    """
 
     def __init__(self, source: Source, code: object, *_: object) -> None:
-        if not isinstance(code, str) or code[:1] not in ("f", "i", "u", "b", "O") or not code[1:].isdigit():
+        if not isinstance(code, str) or not _TYPE_CODE.fullmatch(code):
             raise source.forbidden(f"a numpy array of type {clipped(code)}")
         self.is_object = code[0] == "O"
         try:
             self.dtype = np.dtype("O" if self.is_object else code)
-        except TypeError as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise source.forbidden(f"a numpy array of type {clipped(code)}") from error
 
     def build(self, source: Source, state: object) -> None:
         if not (isinstance(state, tuple) and len(state) >= 5 and state[1] in ("<", ">", "|", "=")):
             raise source.damaged("a numpy type has a state that is not one of a number")
-        if any(part is not None for part in state[2:5]):
-            raise source.forbidden("a numpy array with fields")
         if not self.is_object:
             self.dtype = self.dtype.newbyteorder(state[1])
 
@@ -118,13 +122,28 @@ class StoredArray(Stored):
         return np.ascontiguousarray(flat.reshape(self.shape, order=self.order)).reshape(self.shape)  # type: ignore[call-overload]
 
     def tensor(self) -> Tensor:
+        if self.items is None and self.dtype.kind not in _NUMBERS:
+            raise self.source.forbidden(f"a numpy array of type {self.dtype} among weights")
         return torch.from_numpy(self.array())
 
 
+def stored(source: Source, array: np.ndarray) -> StoredArray:
+    """An array that was read already, as one that lies in the file."""
+    made = StoredArray(source)
+    made.shape, made.dtype, made.data = array.shape, array.dtype, memoryview(array.tobytes())
+    return made
+
+
 def _reconstruct(source: Source, kind: object, *_: object) -> StoredArray:
-    if not isinstance(kind, Global) or kind.name != "numpy.ndarray":
+    if not isinstance(kind, Global) or kind.name not in _ARRAY_CLASSES:
         raise source.damaged("it makes an array of something that is none")
     return StoredArray(source)
+
+
+_ARRAY_CLASSES = (
+    "numpy.ndarray", "numpy.memmap", "numpy.core.memmap.memmap", "numpy._core.memmap.memmap", "numpy.matrix",
+    "numpy.matrixlib.defmatrix.matrix",
+)  # fmt: skip
 
 
 def _from_buffer(source: Source, data: object, dtype: object, shape: object, order: object = "C") -> StoredArray:
@@ -210,7 +229,7 @@ _NUMPY = [
         Global(f"{core}.multiarray.scalar", call=_scalar),
         Global(f"{core}.numeric._frombuffer", call=_from_buffer),
     )
-] + [Global("numpy.ndarray"), Global("numpy.dtype", call=DType)]
+] + [*map(Global, _ARRAY_CLASSES), Global("numpy.dtype", call=DType)]
 _OTHERS = [
     Global("torch.Size", call=_size),
     Global("collections.OrderedDict", call=_ordered, new=lambda source: OrderedItems()),

@@ -7,6 +7,7 @@ and strings, with `Record`s for foreign objects and `Stored` arrays and tensors 
     torch zip       torch.save since 1.6
     torch stream    torch.save before 1.6, or with _use_new_zipfile_serialization=False
     .npy            plain arrays, and HiGAN's and InterFaceGAN's pickled dictionaries (`load_legacy_npy`)
+    .npz            arrays by name
 
 A global that is not on the list in stand_ins.py stays a name without effect, or is refused (see foreign.py). Files are
 mapped, not read, so that a network that is not asked for costs nothing.
@@ -32,10 +33,10 @@ from gantk.checkpoints.pickle_machine import Global, PickleMachine, Source, clip
 from gantk.checkpoints.plain_tensors import read_safetensors
 from gantk.checkpoints.safetensors_header import is_safetensors
 from gantk.checkpoints.signs import sign_of
-from gantk.checkpoints.stand_ins import ALLOWED, ARRAYS, STORAGES, StoredArray
+from gantk.checkpoints.stand_ins import ALLOWED, ARRAYS, STORAGES, StoredArray, stored
 from gantk.checkpoints.stored_tensors import STORAGE_TYPES, Storage, Stored
 from gantk.errors import GantkError
-from gantk.store.bounded import possible
+from gantk.store.bounded import DAMAGED_ZIP, check_members, npy_of, possible
 from gantk.store.files import open_bytes
 
 STREAM_MAGIC = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"
@@ -44,7 +45,7 @@ EMPTY_ZIP = b"PK\x05\x06"
 NUMPY_MAGIC = b"\x93NUMPY"
 LOAD_FROM_BYTES = "torch.storage._load_from_bytes"
 
-Kind = Literal["pickle", "torch zip", "torch stream", "npy", "safetensors"]
+Kind = Literal["pickle", "torch zip", "torch stream", "npy", "npz", "safetensors"]
 
 
 @dataclass(frozen=True)
@@ -86,11 +87,17 @@ def decode(data: memoryview, name: str) -> Container:
     if kind is None:
         raise GantkError(f"{name} is no pickle, no file of torch.save and no safetensors: {sign_of(data)}")
     if kind == "torch zip":
-        value = _read_zip(data, source)
+        members = ZipMembers(data, source)
+        kind = "npz" if members.are_arrays() else kind
+        value = _read_npz(data, source) if kind == "npz" else _read_zip(members, source)
     elif kind == "torch stream":
         value = _read_stream(data, source, ALLOWED)
     elif kind == "npy":
         value = _read_npy(data, source)
+        if isinstance(value, StoredArray) and value.shape == () and value.items:
+            value = value.items[0]  # numpy.save of a dictionary
+        elif isinstance(value, np.ndarray):
+            value = stored(source, value)
     elif kind == "safetensors":
         value = read_safetensors(data, source)
     else:
@@ -213,12 +220,19 @@ class ZipMembers:
         if len(self.members) != len(infos):
             raise source.damaged("two members of the zip file have one name")
 
+    def are_arrays(self) -> bool:
+        """Whether the file is an .npz."""
+        return bool(self.members) and all(name.endswith(".npy") for name in self.members)
+
     def read(self, name: str) -> memoryview:
         info = self.members.get(name)
         if info is None:
             raise self.source.damaged(f"it has no member {clipped(name)}")
         if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size or info.flag_bits & 1:
-            raise self.source.damaged(f"its member {clipped(name)} is compressed or encrypted, which torch never does")
+            raise self.source.damaged(
+                f"its member {clipped(name)} is compressed or encrypted, which torch never does: if it was packed "
+                "again by hand, unpack it and pack it without compression (zip -0 -r)"
+            )
         start = info.header_offset
         header = bytes(self.data[start : start + 30]) if start >= 0 else b""
         if len(header) < 30 or not header.startswith(ZIP_MAGIC):
@@ -261,8 +275,7 @@ class _Window(io.RawIOBase):
         return piece
 
 
-def _read_zip(data: memoryview, source: Source) -> Any:
-    archive = ZipMembers(data, source)
+def _read_zip(archive: ZipMembers, source: Source) -> Any:
     roots = [name.removesuffix("data.pkl") for name in archive.members if name.endswith("/data.pkl")]
     if not roots and archive.members:
         inside = ", ".join(clipped(name) for name in list(archive.members)[:3])
@@ -315,6 +328,20 @@ def _read_npy(data: memoryview, source: Source) -> Any:
         raise source.damaged(f"its header announces shape {clipped(shape)} of {dtype}, and {len(body)} bytes follow")
     flat = np.frombuffer(body, dtype=dtype).copy()
     return flat.reshape(shape, order="F" if fortran else "C")
+
+
+def _read_npz(data: memoryview, source: Source) -> dict[str, StoredArray]:
+    """The arrays of an .npz by name; compressed ones may unfold no further than any other content of a file."""
+    found = {}
+    try:
+        with zipfile.ZipFile(_Window(data)) as archive:
+            check_members(archive, source.name, len(data))
+            for member in archive.infolist():
+                source.spend(member.file_size)
+                found[member.filename.removesuffix(".npy")] = stored(source, npy_of(archive.read(member)))
+    except DAMAGED_ZIP as error:
+        raise source.damaged(f"its arrays are not readable ({clipped(error)})") from error
+    return found
 
 
 def load_legacy_npy(path: str | Path) -> Any:

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gantk.checkpoints.signs import known_sign, sign_of
 from gantk.errors import GantkError
 from gantk.store.bounded import DAMAGED_ZIP, parse_json, read_npz
 from gantk.store.inside import is_listed
@@ -34,7 +35,10 @@ from gantk.store.text import decode_text
 Array = npt.NDArray[Any]
 
 SUFFIXES = (".npy", ".npz", ".pt", ".pth", ".pkl", ".pickle", ".safetensors", ".txt", ".csv", ".tsv")
-CODE_NAMES = ("wp", "w_plus", "w+", "latent_w_plus", "w", "z", "latent", "latents", "latent_code", "code", "codes")
+CODE_NAMES = (
+    "wp", "w_plus", "w+", "latent_w_plus", "ws", "w", "z", "dlatents", "dlatent", "latent", "latents", "latent_code",
+    "latent_in", "code", "codes",
+)  # fmt: skip
 """Keys under which programs keep codes, those of later spaces first."""
 _LARGEST_TEXT = 256 << 20
 _MOST_FILES = 100_000
@@ -145,6 +149,10 @@ def _tree(path: Path, value: object) -> Found:
             arrays[str(key)] = item
         else:
             extra[str(key)] = item
+    if not arrays:  # ReStyle: picture -> the codes of its steps
+        lists = {key: item for key, item in extra.items() if isinstance(item, list | tuple)}
+        steps = {f"{key}_{number}": step for key, item in lists.items() for number, step in enumerate(item)}
+        arrays = {key: step for key, step in steps.items() if isinstance(step, np.ndarray)}
     return Found(path, arrays, extra)
 
 
@@ -173,9 +181,11 @@ def _text(path: Path, data: memoryview) -> Found:
     A first line that is no row of numbers is a header, a first column of words names the rows.
     """
     if path.suffix.lower() in (".npy", ".npz"):
-        raise GantkError(f"{path} is no readable {path.suffix} array: it starts with {bytes(data[:8])!r}.")
+        raise GantkError(f"{path} is no readable {path.suffix} array: {sign_of(data)}.")
     if len(data) > _LARGEST_TEXT:
         raise GantkError(f"{path} is no array of any known kind, and too long for numbers written as text.")
+    if sign := known_sign(data):
+        raise GantkError(f"{path} is no array: {sign}.")
     try:
         text = decode_text(bytes(data))
     except UnicodeDecodeError as error:
@@ -228,9 +238,11 @@ def _row(words: list[str]) -> list[float] | None:
 
 
 def _of_json(value: Json) -> object:
-    """Lists of numbers as arrays, in a table or alone."""
+    """Lists of numbers as arrays, in a table, in a list of tables, or alone."""
     if isinstance(value, dict):
         return {key: _of_json(item) for key, item in value.items()}
+    if isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        return [_of_json(item) for item in value]
     return np.array(value, float) if isinstance(value, list) else value
 
 

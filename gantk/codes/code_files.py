@@ -6,13 +6,14 @@ Legend: N codes, L rows of wp, D the width of a code.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from gantk.codes.arrays import CODE_NAMES, Array, Found, read_arrays
+from gantk.codes.arrays import CODE_NAMES, Array, Found, LeftOut, read_arrays
 from gantk.codes.given import SPACES
 from gantk.errors import GantkError
 from gantk.generators.spec import GeneratorSpec
@@ -58,10 +59,20 @@ def _chosen(found: Found, space: str | None) -> str | None:
 
 def _by_name(found: Found, spec: GeneratorSpec, space: str | None) -> CodeFile:
     """A dictionary name -> code: as many codes as names."""
-    parts = {
-        name: _fitted(found.path, array, found.keys.get(name, ""), spec, space, name)
-        for name, array in found.arrays.items()
-    }
+    parts: dict[str, CodeFile] = {}
+    misfit: GantkError | None = None
+    for name, array in found.arrays.items():
+        try:
+            parts[name] = _fitted(found.path, array, found.keys.get(name, ""), spec, space, name)
+        except GantkError as error:
+            misfit = misfit or error
+    if misfit is not None and (len(parts) != 1 or found.keys):  # files of a folder are all meant
+        raise misfit
+    if misfit is not None:
+        beside = _listed({name: array for name, array in found.arrays.items() if name not in parts})
+        ((name, part),) = parts.items()
+        warnings.warn(f"{found.path}: its codes are {name!r}, and {beside} beside them is not read.", LeftOut, 2)
+        return CodeFile(part.codes, part.space)
     spaces = {part.space for part in parts.values()}
     if len(spaces) > 1:
         raise GantkError(

@@ -47,6 +47,7 @@ _PUBLISHED_SHAPE, _RESEFA_SCALE = (1, 512), 10.0
 _LOWRANK_ROWS, _LOWRANK_SCALE = (4, 5, 6, 7), 4.0
 _BOUNDARY_KEY = "boundary"
 _COMPONENT = ("lat_comp", "lat_stdev")  # GANSpace's saved component
+_GANSPACE = re.compile(r"_c[0-9]+_n[0-9]+(_w)?(?![a-z0-9])")  # what GANSpace calls the components that it keeps
 _FACTOR = "eigvec"  # rosinality's closed_form_factorization: eigenvectors as columns
 _PRINCIPAL = ("comp", "std")  # principal components: {mean [1, D], std [K], comp [K, 1, D]}
 
@@ -234,32 +235,42 @@ def _higan(found: Found) -> Content:
 
 
 def _component(found: Found) -> Content:
-    """GANSpace's component: a direction of w, the rows it was tuned on, and the deviation its steps are counted in."""
-    vectors = np.asarray(found.arrays["lat_comp"]).reshape(1, -1).astype(np.float32)
-    stdev = found.extra.get("lat_stdev", found.arrays.get("lat_stdev", 1.0))
+    """GANSpace's component: a direction, the rows it was tuned on, and the deviation its steps are counted in; or all
+    components that it keeps of a layer."""
     first, last = found.extra.get("edit_start"), found.extra.get("edit_end")
     layers = None
     if isinstance(first, int) and isinstance(last, int) and 0 <= first <= last < _ANY_LAYER:
         layers = tuple(range(first, last + 1))
     meta = {key: to_json(item) for key, item in found.extra.items() if key in ("component_index", "sigma_range")}
-    fields = _named(found.path, vectors, layers, meta)
-    fields |= {"kind": "direction", "space": "w", "scale": float(np.asarray(stdev).reshape(-1)[0])}
+    space = {"z": "z", "w": "w"}.get(str(found.extra.get("latent_space", "W")).lower(), "w")
+    if (kept := _GANSPACE.search(found.path.stem)) is not None:
+        space = "w" if kept[1] else "z"
+    stdev = found.extra.get("lat_stdev", found.arrays.get("lat_stdev", 1.0))
+    content = _scaled(found, np.asarray(found.arrays["lat_comp"]), np.asarray(stdev).reshape(-1), space)
+    fields = {**content.fields, **_named(found.path, content.vectors, layers, meta), "kind": "direction"}
     if isinstance(found.extra.get("name"), str) and found.extra["name"].strip():
         fields["name"] = found.extra["name"].strip()
-    return Content(vectors, fields, found.path)
+    return Content(content.vectors, fields, found.path)
 
 
 def _principal(found: Found) -> Content:
     """Principal components of w: K directions, each with its deviation as the scale."""
-    comp, std = np.asarray(found.arrays["comp"]), np.asarray(found.arrays["std"]).reshape(-1)
-    vectors = comp.reshape(len(comp), -1).astype(np.float32)
-    if len(std) != len(vectors) or not np.isfinite(std).all() or (std <= 0).any():
-        raise GantkError(f"{found.path} has {len(std)} deviations for {len(vectors)} components, or some not positive.")
-    fields = _named(found.path, vectors)
-    scales = tuple(map(float, std))
-    return Content(
-        vectors, {**fields, "kind": "direction", "space": "w", "scale": max(scales), "scales": scales}, found.path
-    )
+    return _scaled(found, np.asarray(found.arrays["comp"]), np.asarray(found.arrays["std"]).reshape(-1), "w")
+
+
+def _scaled(found: Found, components: Array, deviations: Array, space: str) -> Content:
+    """Components [D] or [K, ..., D] with a deviation each."""
+    vectors = np.atleast_2d(components)
+    vectors = vectors.reshape(len(vectors), -1).astype(np.float32)
+    good = deviations.dtype.kind in "fiu" and np.isfinite(deviations).all() and (deviations > 0).all()
+    if len(deviations) != len(vectors) or not good:
+        raise GantkError(
+            f"{found.path} has {len(deviations)} deviations for {len(vectors)} components, or some not positive."
+        )
+    scales = tuple(map(float, deviations))
+    several = {"scales": scales} if len(scales) > 1 else {}
+    fields = {**_named(found.path, vectors), "kind": "direction", "space": space, "scale": max(scales), **several}
+    return Content(vectors, fields, found.path)
 
 
 def _factor(found: Found) -> Content:

@@ -162,12 +162,12 @@ def _picked(pick: str, direction: Direction) -> tuple[int, ...]:
 
 
 def _is_numbers(path: Path) -> bool:
-    """Whether a text file begins with numbers, behind comments perhaps, which no boundary list does."""
+    """Whether a text file begins with numbers, behind comments perhaps, or is JSON, which no boundary list is."""
     if not path.is_file():  # a pipe would be waited for
         return False
     with path.open("rb") as file:
         head = re.sub(r"(?m)^\s*#.*", "", decode_text(file.read(2000), "ignore"))
-    return re.match(r"[\s\[]*[-+]?[0-9.]+[eE0-9+-]*[\s,;\]]", head) is not None
+    return re.match(r"\s*\{|[\s\[]*[-+]?[0-9.]+[eE0-9+-]*[\s,;\]]", head) is not None
 
 
 def _load(

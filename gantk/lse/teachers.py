@@ -256,7 +256,7 @@ def _folder_classes(folder: Path, classes: str | None) -> tuple[str, ...]:
     if classes in SCENES:
         return scene_classes(classes)[0]
     if classes is not None:
-        return tuple(word.strip() for word in classes.split(","))
+        return _distinct([word.strip() for word in classes.split(",")], "--classes")
     listed = folder / "classes.txt"
     if not listed.is_file():
         raise UsageError(
@@ -264,11 +264,27 @@ def _folder_classes(folder: Path, classes: str | None) -> tuple[str, ...]:
             "order, or a classes.txt with a name per line."
         )
     try:
-        return tuple(line.strip() for line in read_text(listed).splitlines() if line.strip())
+        lines = [line.strip() for line in read_text(listed).splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise GantkError(
             f"The names of classes in {listed} cannot be read ({error}): write a name per line."
         ) from error
+    if len(lines) == 1 and "," in lines[0]:  # as --classes takes them
+        lines = [word.strip() for word in lines[0].split(",")]
+    return _distinct(lines, str(listed))
+
+
+def _distinct(names: Sequence[str], where: str) -> tuple[str, ...]:
+    """Names of classes.
+
+    Raises:
+        UsageError: one stands twice, or is empty.
+    """
+    twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
+    if twice is not None or not all(names):
+        what = f"the class {twice!r} twice" if twice else "a class without a name"
+        raise UsageError(f"{where} has {what}: name every class once.")
+    return tuple(names)
 
 
 def colours_of(names: Sequence[str]) -> tuple[Colour, ...]:

@@ -43,12 +43,7 @@ def read_numbers(path: str | Path) -> npt.NDArray[Any]:
     if not regular_file(source).is_file():
         raise GantkError(f"The label map {source} does not exist.")
     if source.suffix.lower() == ".npy":
-        array = load_npy(source)
-        if array.dtype.kind not in "iub":
-            raise GantkError(
-                f"{source} holds {array.dtype} {array.shape}, where whole numbers of classes are expected."
-            )
-        return array
+        return _whole(load_npy(source), source)
     with open(source, "rb") as file:
         form = picture_format(file.read(16))
     if form in LOSSY:
@@ -62,6 +57,17 @@ def read_numbers(path: str | Path) -> npt.NDArray[Any]:
                 f"{source} is a colour picture, and a label map has class numbers: save it as an index or grey PNG."
             )
         array = array[..., 0]
+    return _whole(array, source)
+
+
+def _whole(array: npt.NDArray[Any], source: Path) -> npt.NDArray[Any]:
+    """Numbers of classes that may be written as floats, but are whole."""
+    if array.dtype.kind == "f" and bool(
+        (np.isfinite(array) & (array == np.round(array)) & (abs(array) < 1 << 31)).all()
+    ):
+        return array.astype(np.int32)
+    if array.dtype.kind not in "iub":
+        raise GantkError(f"{source} holds {array.dtype} {array.shape}, where whole numbers of classes are expected.")
     return array
 
 

@@ -45,7 +45,7 @@ _HEAD = 16
 _NAMED = 3  # pictures of which the same is said by name
 _ORIENTATION = 0x0112
 _INVERSE = {6: 8, 8: 6}  # the other orientations undo themselves
-_EXACT_MODES = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L")
+_EXACT_MODES = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L", "F")
 # What Pillow's decoders raise for damaged files.
 _DAMAGED = (OSError, ValueError, SyntaxError, struct.error, IndexError, KeyError, TypeError, OverflowError, EOFError)
 
@@ -81,16 +81,23 @@ def open_picture(
     called = _called(source, name)
     with _opened(source, called, max_pixels, formats) as image:
         image.load()
+        if image.mode == "I" and image.format == "TIFF":
+            raise GantkError(
+                f"The image {called} has integers of 32 bits, whose range nothing says: save it with 8 or 16"
+            )
         several = image.format != "MPO" and isinstance(source, (str, os.PathLike))  # behind a camera's are previews
         if several and getattr(image, "n_frames", 1) > 1:
             _say(called, "of several pictures the first is taken")
         return _coloured(_turned(image, _orientation(image)), called, background)
 
 
-def open_values(source: Source, *, name: str = "", max_pixels: int = MAX_PIXELS) -> Image:
+def open_values(
+    source: Source, *, name: str = "", max_pixels: int = MAX_PIXELS, over: tuple[int, int, int] | None = None
+) -> Image:
     """A picture of numbers (a label map, a mask): just the values in the file, never turned, scaled or coloured.
 
-    The mode is one of 1, L, P (palette indices), I and I;16; other pictures come as RGB, without their transparency.
+    The mode is one of 1, L, P (palette indices), I, I;16 and F; other pictures come as RGB, their
+    transparent pixels with the colour that they have all the same, or on the colour `over`.
 
     Raises:
         GantkError: as of `open_picture`.
@@ -98,7 +105,10 @@ def open_values(source: Source, *, name: str = "", max_pixels: int = MAX_PIXELS)
     called = _called(source, name)
     with _opened(source, called, max_pixels, FORMATS) as image:
         turned = _orientation(image) if image.format == "TIFF" else 1  # which Pillow turns on loading: turn it back
-        exact: Image = image.copy() if image.mode in _EXACT_MODES else image.convert("RGB")
+        if over is not None and "A" in image.getbands():
+            exact = _composed(image.convert("RGBA"), over)
+        else:
+            exact = image.copy() if image.mode in _EXACT_MODES else image.convert("RGB")
     return _turned(exact, _INVERSE.get(turned, turned))
 
 
@@ -159,8 +169,13 @@ def _opened(source: Source, name: str, max_pixels: int, formats: Sequence[str]) 
             yield image
         except FileNotFoundError:
             raise GantkError(f"The image {name} does not exist") from None
-        except Image.DecompressionBombError as error:
-            raise GantkError(f"The image {name} is too large to be opened: {error}") from error
+        except Image.DecompressionBombError as error:  # Pillow's own limit is met before a size is known here
+            raise GantkError(
+                f"The image {name} is too large to be opened: it has more than {max_pixels / 1e6:g} million pixels; "
+                "make it smaller"
+            ) from error
+        except Image.UnidentifiedImageError as error:  # which would name the object that is read
+            raise GantkError(f"The image {name} cannot be read: its header is damaged") from error
         except MemoryError as error:  # a part of the file claims to be larger than what there is
             raise GantkError(f"The image {name} cannot be read: it asks for more memory than there is") from error
         except _DAMAGED as error:
@@ -225,8 +240,6 @@ def _turned(image: Image, orientation: int) -> Image:
 
 
 def _coloured(image: Image, name: str, background: tuple[int, int, int] | None) -> Image:
-    from PIL import Image
-
     if image.mode == "F" or image.mode.startswith("I"):
         image = _eight_bits(image, name)
     clear = "A" in image.getbands() or "a" in image.getbands() or "transparency" in image.info
@@ -237,7 +250,14 @@ def _coloured(image: Image, name: str, background: tuple[int, int, int] | None) 
         return over
     if over.getchannel("A").getextrema()[0] != 255:
         _say(name, "what is transparent shows " + ("white" if background == WHITE else str(background)))
-    return Image.alpha_composite(Image.new("RGBA", over.size, (*background, 255)), over).convert("RGB")
+    return _composed(over, background)
+
+
+def _composed(image: Image, background: tuple[int, int, int]) -> Image:
+    """An RGBA picture on a colour, as RGB."""
+    from PIL import Image
+
+    return Image.alpha_composite(Image.new("RGBA", image.size, (*background, 255)), image).convert("RGB")
 
 
 def _eight_bits(image: Image, name: str) -> Image:

@@ -72,8 +72,7 @@ def _read_image(path: Path) -> npt.NDArray[Any]:
         raise GantkError(f"The file {path} does not exist: give a mask or a label map.")
     if path.suffix == ".npy":
         return load_npy(path)
-    array = np.asarray(open_values(path))
-    return array.astype(np.uint8) * 255 if array.dtype == np.bool_ else array
+    return np.asarray(open_values(path, over=(0, 0, 0)))  # what was left transparent was not marked
 
 
 def parse_region(text: str, labels: Labels | None) -> Region:
@@ -194,10 +193,19 @@ def regions_from(generator: Generator, given: object, size: int, margin: float) 
 
 
 def _mask_region(name: str, array: npt.NDArray[Any], canvas: tuple[int, int], size: int, text: str = "") -> Region:
-    """A mask [H, W] of the image's or the working size: 0 and 1, or grey values up to 255."""
+    """A mask [H, W] of the image's or the working size: 0 and 1, or grey values up to 255, of 16 bits up to 65535.
+
+    Raises:
+        UsageError: its size or its values are of something else.
+    """
+    wide = array.dtype == np.uint16
+    array = array.astype(np.float64)
     if array.ndim == 3:
         array = array.mean(2)
-    peak = 255.0 if array.dtype == np.uint8 or array.max(initial=0) > 1 else 1.0
+    if not (np.isfinite(array).all() and array.min(initial=0) >= 0):
+        raise UsageError(f"The mask {text or name} has numbers that are negative or not finite: give 0 and 1.")
+    largest = array.max(initial=0)
+    peak = 1.0 if largest <= 1 else 65535.0 if wide and largest > 255 else 255.0
     if array.shape not in (canvas, (size, size)):
         shape = " x ".join(str(side) for side in array.shape)
         raise UsageError(
