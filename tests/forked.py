@@ -118,6 +118,9 @@ def _become(
     os.dup2(said, 2)
     os.close(said)
     out.close()
+    # new ones, as at the start of an interpreter: those at hand belong to the files that the fork was born with
+    sys.stdout = sys.__stdout__ = open(1, "w", closefd=False)  # type: ignore[misc]  # noqa: SIM115
+    sys.stderr = sys.__stderr__ = open(2, "w", 1, errors="backslashreplace", closefd=False)  # type: ignore[misc]  # noqa: SIM115
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(variables)

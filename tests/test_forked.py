@@ -13,7 +13,9 @@ from forked import Forked, run
 
 SEEN = """
 import json, os, sys
-print(json.dumps([sys.argv, os.getcwd(), sorted(os.environ.items()), __name__, sys.path[0]]))
+sys.stdout.reconfigure(errors="replace")
+print(json.dumps([sys.argv, os.getcwd(), sorted(os.environ.items()), __name__, sys.path[0],
+                  *(s.encoding.lower() for s in (sys.stdout, sys.stderr))]))
 print("said", file=sys.stderr)
 """
 

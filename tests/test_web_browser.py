@@ -5,21 +5,20 @@ from __future__ import annotations
 import base64
 import io
 import json
-import os
 import re
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import forked
 import numpy as np
 import pytest
 import torch
 from axe import serious
+from forked import Forked
 from PIL import Image
 from web_page import Page
 from web_server import Running, serve
@@ -310,30 +309,25 @@ def test_07_13_escape_stops_an_edit_while_another_client_moves(
 
 @pytest.mark.slow
 def test_05_a_kill_during_an_edit_loses_nothing(chromium: str, head_file: Path, tmp_path: Path) -> None:
-    def start() -> tuple[subprocess.Popen[str], str]:
-        command = [sys.executable, "-m", "gantk", "web", "demo", "--head", str(head_file), "-o", str(tmp_path / "web")]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=dict(os.environ))
-        assert process.stdout is not None
+    words = ["-m", "gantk", "web", "demo", "-o", tmp_path / "web"]
+
+    def ready(process: Forked) -> str:
         link = re.search(r"http\S+", process.stdout.readline())
         assert link is not None, "the link is printed first"
         while not process.stdout.readline().startswith("Ready"):
-            assert process.poll() is None
-        return process, link[0]
+            assert process.returncode is None
+        return link[0]
 
-    process, link = start()
-    try:
-        with Page(chromium) as page:
-            page.screen(1280, 860)
-            page.visit(link)
+    with Page(chromium) as page:
+        page.screen(1280, 860)
+        with Forked([*words, "--head", head_file]) as process:
+            page.visit(ready(process))
             open_view(page, "edit")
             page.run("gantk.edit.settings.steps.value = 10; gantk.edit.palette.picked(7)")
             paint(page, (0.3, 0.3), (0.4, 0.3))
             page.run("void gantk.edit.run()")
             page.wait("gantk.store.state.cursor === 1 && !gantk.edit.job")
-            second = subprocess.run(
-                [sys.executable, "-m", "gantk", "web", "demo", "-o", str(tmp_path / "web")],
-                capture_output=True, text=True, timeout=60,
-            )  # fmt: skip
+            second = forked.run(words)
             assert second.returncode == 1 and "Another gantk process" in second.stderr
             page.run("gantk.edit.settings.steps.value = 1000; gantk.edit.settings.rate.value = 0.003")
             paint(page, (0.6, 0.5), (0.7, 0.5))
@@ -342,18 +336,15 @@ def test_05_a_kill_during_an_edit_loses_nothing(chromium: str, head_file: Path, 
             strokes = page.run("gantk.store.at.draft.label")
             process.send_signal(signal.SIGKILL)
             process.wait(10)
-            process.stdout.close()  # type: ignore[union-attr]
-            process, link = start()
-            page.visit(link)
+        with Forked([*words, "--head", head_file]) as process:
+            page.visit(ready(process))
             open_view(page, "edit")
             page.wait("!gantk.edit.painter.layers.empty")
             assert page.run("gantk.store.state.nodes.length") == 2 and page.run("gantk.store.state.cursor") == 1
             assert page.run("gantk.store.at.draft.label") == strokes
             assert page.run("gantk.edit.history.children.length") == 2
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(20)
-        process.stdout.close()  # type: ignore[union-attr]
+            process.send_signal(signal.SIGINT)
+            process.wait(20)
     assert not list((tmp_path / "web").rglob("*.gantk-tmp"))
 
 
