@@ -7,8 +7,6 @@ import pickle
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from forked import Forked
 from higan_cases import LAYERS, contents, direction, save_tiny, tiny, write_world
 
 from gantk.codes.kept_directions import save_direction
@@ -122,18 +121,12 @@ def test_kill_nine_then_the_same_command_gives_the_same_bytes(gantk: Gantk, worl
     words = [*CHUNKED, "-N", "48"]
     ok(gantk(*words, "-o", tmp_path / "whole"))
     broken = tmp_path / "broken"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gantk", *words, "-o", str(broken)],
-        cwd=world,
-        env={**os.environ, "TEST_HOLD": "8"},
-        stderr=subprocess.DEVNULL,
-    )
-    deadline = time.monotonic() + 120
-    while len(list(broken.glob("chunks/synthesize/attribute.*.npy"))) < 3:
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    with Forked(["-m", "gantk", *words, "-o", broken], world, {**os.environ, "TEST_HOLD": "8"}) as process:
+        deadline = time.monotonic() + 120
+        while len(list(broken.glob("chunks/synthesize/attribute.*.npy"))) < 3:
+            assert process.returncode is None and time.monotonic() < deadline
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
     assert not (broken / "z.npy").exists()
     code, _, err = gantk(*words, "-o", broken)
     assert code == 0, err

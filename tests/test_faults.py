@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from higan_cases import save_tiny
 
 from gantk.runs.table import TASKS, Row
 from gantk.store.files import save_npy, write_atomic
@@ -20,7 +21,7 @@ from drilling.cases import cases
 from drilling.faults import ERRORS, every_fault, faulty
 from drilling.lines import line_of
 
-TOY = ["brightness", "demo-biggan", "-N", "4", "-o", "out"]
+TOY = ["brightness", "tiny.safetensors", "-N", "4", "-o", "out"]
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +30,8 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def _toy(monkeypatch: pytest.MonkeyPatch) -> None:
+def _toy(_here: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_tiny(Path("tiny.safetensors"))
     monkeypatch.setitem(TASKS, "brightness", Row("toy.tasks:BRIGHTNESS", "Measure how bright samples are."))
 
 

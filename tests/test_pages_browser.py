@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from axe import serious
 from browser import Browser
 from report_runs import demo
 from test_results import old_run
@@ -19,11 +20,6 @@ from gantk.runs.table import TASKS, find_task
 
 pytestmark = pytest.mark.browser
 
-SERIOUS = (
-    "axe.run(document, {resultTypes: ['violations']}).then(r => r.violations"
-    ".filter(v => v.impact === 'serious' || v.impact === 'critical')"
-    ".map(v => v.id + ': ' + v.nodes.slice(0, 3).map(n => n.html.slice(0, 120)).join(' | ')))"
-)
 SMALL_TEXT = (
     "[...document.querySelectorAll('svg.plot')].filter(s => s.getBoundingClientRect().width > 0)"
     ".flatMap(s => [...s.querySelectorAll('text')].map(t => [t.textContent, parseFloat(getComputedStyle(t).fontSize) *"
@@ -42,13 +38,6 @@ TINY = (
 
 
 @functools.cache
-def axe() -> str:
-    """The text of axe-core, from the package that brings it."""
-    package = pytest.importorskip("axe_core_python", reason="axe-core-python is not installed: pip install -e '.[dev]'")
-    return (Path(package.__file__).with_name("axe.min.js")).read_text(encoding="utf-8")
-
-
-@functools.cache
 def page_of(name: str) -> Path:
     """A page of a task, made from its small result."""
     return report(find_task(name), old_run(name, Path(tempfile.mkdtemp())))
@@ -56,11 +45,11 @@ def page_of(name: str) -> Path:
 
 def readable(browser: Browser, page: Path) -> None:
     """Axe finds nothing serious on a page, no text of drawings and no picture is too small, nothing overflows."""
-    for width, dark in ((390, True), (1280, False)):
+    browser.screen(1280)
+    browser.open(page)
+    for width, dark in ((1280, False), (390, True)):
         browser.screen(width, dark=dark, phone=width < 600)
-        browser.open(page)
-        browser.run(axe() + "; undefined")
-        assert browser.run(SERIOUS) == [], width
+        assert serious(browser) == [], width
         assert browser.run(SMALL_TEXT) == [], width
         assert browser.run(TINY) == [], width
         assert browser.run("document.documentElement.scrollWidth") <= width
@@ -79,6 +68,7 @@ def test_the_tour_and_the_index_are_readable_by_everyone(browser: Browser, tmp_p
 @pytest.mark.parametrize("name", list(TASKS))
 def test_a_page_of_every_task_is_readable_by_everyone(browser: Browser, name: str) -> None:
     readable(browser, page_of(name))
+    browser.screen(1280)
     for number, stops in browser.run(STOPS):
         pictures, headings, rest = (
             [s for s in stops if "zoom" in s],

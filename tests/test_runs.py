@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import forked
 import numpy as np
 import pytest
+from forked import Forked
 
 from gantk.errors import GantkError, UsageError
 from gantk.runs import run as runs
@@ -181,29 +182,25 @@ main()
 """
 
 
-def start(tmp_path: Path, *words: str) -> subprocess.Popen[str]:
-    script = tmp_path / "script.py"
-    script.write_text(SCRIPT)
-    # A shell's background job ignores Ctrl-C, and what it starts would inherit that.
-    return subprocess.Popen(
-        [sys.executable, script, "draw", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )  # fmt: skip
+@pytest.fixture(scope="module")
+def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("script") / "script.py"
+    path.write_text(SCRIPT)
+    return path
 
 
-def wait_for_chunk(process: subprocess.Popen[str], chunk: int) -> None:
-    assert process.stdout is not None
+@pytest.fixture(scope="module")
+def uninterrupted(script: Path) -> dict[str, bytes]:
+    whole = script.with_name("whole")
+    done = forked.run([script, "draw", "-o", whole])
+    assert (done.returncode, done.stderr) == (0, "")
+    return contents(whole)
+
+
+def wait_for_chunk(process: Forked, chunk: int) -> None:
     for line in process.stdout:
         if int(line) == chunk:
             return
-
-
-@pytest.fixture
-def uninterrupted(tmp_path: Path) -> dict[str, bytes]:
-    process = start(tmp_path, "-o", str(tmp_path / "whole"))
-    assert process.communicate(timeout=60)[1] == ""
-    assert process.returncode == 0
-    return contents(tmp_path / "whole")
 
 
 @pytest.mark.parametrize(
@@ -211,51 +208,44 @@ def uninterrupted(tmp_path: Path) -> dict[str, bytes]:
     [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "interrupted"), (signal.SIGKILL, -9, "running")],
 )
 def test_a_killed_command_continues(
-    tmp_path: Path, uninterrupted: dict[str, bytes], sent: signal.Signals, code: int, state: str
+    script: Path, tmp_path: Path, uninterrupted: dict[str, bytes], sent: signal.Signals, code: int, state: str
 ) -> None:
     out = tmp_path / "out"
-    process = start(tmp_path, "--hold", "3", "-o", str(out))
-    wait_for_chunk(process, 3)
-    process.send_signal(sent)
-    error = process.communicate(timeout=60)[1]
-    assert process.returncode == code
+    with Forked([script, "draw", "--hold", "3", "-o", out]) as process:
+        wait_for_chunk(process, 3)
+        process.send_signal(sent)
+        error = process.communicate()[1]
+        assert process.wait() == code
     assert load_json(out / "draw.run.json")["state"] == state
     assert not (out / "z.npy").exists() and len(list((out / "chunks" / "draw").glob("z.*.npy"))) >= 4
     if sent != signal.SIGKILL:
         assert error.strip() == f"Interrupted. The same command continues in {out}."
-    process = start(tmp_path, "-o", str(out))
-    output, error = process.communicate(timeout=60)
-    assert (process.returncode, error) == (0, "")
-    assert output.split()[0] == "4"  # the chunks before were kept
+    done = forked.run([script, "draw", "-o", out])
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.split()[0] == "4"  # the chunks before were kept
     assert contents(out) == uninterrupted
 
 
-def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, uninterrupted: dict[str, bytes]) -> None:
+def test_a_full_disk_leaves_nothing_half_written(script: Path, tmp_path: Path, uninterrupted: dict[str, bytes]) -> None:
     out = tmp_path / "out"
     # room for every chunk (32 KiB), not for the 512 KiB of all
-    process = start(tmp_path, "--limit", str(100_000), "-o", str(out))
-    error = process.communicate(timeout=60)[1]
-    assert process.returncode == 1
-    assert error.startswith("Error: The disk is full") and "z.npy" in error and error.count("\n") == 1
+    done = forked.run([script, "draw", "--limit", "100000", "-o", out])
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: The disk is full") and "z.npy" in done.stderr and done.stderr.count("\n") == 1
     assert not (out / "z.npy").exists() and not list(out.rglob("*.gantk-tmp")) and not list(out.rglob(".*"))
     assert load_json(out / "draw.run.json")["state"] == "failed"
-    process = start(tmp_path, "-o", str(out))
-    assert process.communicate(timeout=60) == ("", "")
+    again = forked.run([script, "draw", "-o", out])
+    assert (again.stdout, again.stderr) == ("", "")
     assert contents(out) == uninterrupted
 
 
-def test_two_commands_in_one_directory(tmp_path: Path) -> None:
+def test_two_commands_in_one_directory(script: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    first = start(tmp_path, "--hold", "0", "-o", str(out))
-    try:
+    with Forked([script, "draw", "--hold", "0", "-o", out]) as first:
         wait_for_chunk(first, 0)
-        second = start(tmp_path, "-o", str(out))
-        error = second.communicate(timeout=60)[1]
+        second = forked.run([script, "draw", "-o", out])
         assert second.returncode == 1
-        assert error.startswith("Error: Another gantk process is working in") and error.count("\n") == 1
-    finally:
-        first.kill()
-        first.communicate()
+        assert second.stderr.startswith("Error: Another gantk process is working in") and second.stderr.count("\n") == 1
 
 
 # --- progress ------------------------------------------------------------------------------------------------------

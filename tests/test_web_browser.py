@@ -5,20 +5,20 @@ from __future__ import annotations
 import base64
 import io
 import json
-import os
 import re
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import forked
 import numpy as np
 import pytest
 import torch
+from axe import serious
+from forked import Forked
 from PIL import Image
 from web_page import Page
 from web_server import Running, serve
@@ -44,10 +44,12 @@ def page(chromium: str) -> Iterator[Page]:
 
 @pytest.fixture
 def fresh(server: Running, page: Page) -> str:
-    """A project of its own, open in the browser at 1280 pixels."""
+    """A project of its own, open in the browser at 1280 pixels; what `head` adds must be there before."""
     project = server.project()
     page.screen(1280, 860)
-    page.visit(server.link)
+    if not page.origin:
+        page.visit(server.link)
+    page.console.clear()
     page.run(f"localStorage.setItem('gantk-project', '{project}'); sessionStorage.setItem('gantk-view', 'explore')")
     page.reload()
     assert page.run("gantk.store.id") == project
@@ -191,9 +193,8 @@ def test_samples_move_alike(server: Running, page: Page, fresh: str) -> None:
 
 
 def test_04_a_stroke_is_class_numbers_and_outlives_a_reload(
-    server: Running, page: Page, fresh: str, head: None
+    server: Running, page: Page, head: None, fresh: str
 ) -> None:
-    page.reload()
     open_view(page, "edit")
     page.run("gantk.edit.palette.picked(7); gantk.edit.palette.resize(5)")
     page.run("gantk.edit.palette.use('brush')")
@@ -217,10 +218,23 @@ def test_04_a_stroke_is_class_numbers_and_outlives_a_reload(
     assert page.run("gantk.edit.painter.layers.label[19 * 64 + 19]") == 7
     page.run("gantk.edit.redo()")
     assert page.run("gantk.edit.painter.layers.label[19 * 64 + 19]") == 255
+    # a stroke that is painted while another one is on its way to the server is not saved with it
+    for view, save in (("edit", "saveDraft"), ("train", "saveLabel")):
+        open_view(page, view)
+        page.wait(f"!gantk.{view}.dirty && !gantk.store.pending")
+        page.run(
+            "{ const real = fetch, gate = new Promise((open) => { globalThis.open = open; });"
+            "globalThis.fetch = (...asked) => gate.then(() => { globalThis.fetch = real; return real(...asked); }) }"
+        )
+        page.run(
+            f"gantk.{view}.painter.layers.label[0] = 7; gantk.{view}.changed();"
+            f"globalThis.saved = gantk.{view}.{save}(); gantk.{view}.changed(); globalThis.open()"
+        )
+        assert page.run(f"saved.then(() => gantk.{view}.dirty)"), view
+        page.wait(f"!gantk.{view}.dirty")
 
 
-def test_05_apply_undo_redo_and_branch(server: Running, page: Page, fresh: str, head: None) -> None:
-    page.reload()
+def test_05_apply_undo_redo_and_branch(server: Running, page: Page, head: None, fresh: str) -> None:
     open_view(page, "edit")
     settled(page)
     page.run("gantk.edit.settings.steps.value = 12; gantk.edit.palette.picked(7)")
@@ -255,11 +269,10 @@ def test_05_apply_undo_redo_and_branch(server: Running, page: Page, fresh: str, 
 
 
 def test_07_13_escape_stops_an_edit_while_another_client_moves(
-    server: Running, page: Page, fresh: str, head: None, monkeypatch: pytest.MonkeyPatch
+    server: Running, page: Page, head: None, fresh: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from web_server import render
 
-    page.reload()
     open_view(page, "edit")
     page.run(
         "gantk.edit.settings.steps.value = 1000; gantk.edit.settings.rate.value = 0.003; gantk.edit.palette.picked(7)"
@@ -296,30 +309,25 @@ def test_07_13_escape_stops_an_edit_while_another_client_moves(
 
 @pytest.mark.slow
 def test_05_a_kill_during_an_edit_loses_nothing(chromium: str, head_file: Path, tmp_path: Path) -> None:
-    def start() -> tuple[subprocess.Popen[str], str]:
-        command = [sys.executable, "-m", "gantk", "web", "demo", "--head", str(head_file), "-o", str(tmp_path / "web")]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=dict(os.environ))
-        assert process.stdout is not None
+    words = ["-m", "gantk", "web", "demo", "-o", tmp_path / "web"]
+
+    def ready(process: Forked) -> str:
         link = re.search(r"http\S+", process.stdout.readline())
         assert link is not None, "the link is printed first"
         while not process.stdout.readline().startswith("Ready"):
-            assert process.poll() is None
-        return process, link[0]
+            assert process.returncode is None
+        return link[0]
 
-    process, link = start()
-    try:
-        with Page(chromium) as page:
-            page.screen(1280, 860)
-            page.visit(link)
+    with Page(chromium) as page:
+        page.screen(1280, 860)
+        with Forked([*words, "--head", head_file]) as process:
+            page.visit(ready(process))
             open_view(page, "edit")
             page.run("gantk.edit.settings.steps.value = 10; gantk.edit.palette.picked(7)")
             paint(page, (0.3, 0.3), (0.4, 0.3))
             page.run("void gantk.edit.run()")
             page.wait("gantk.store.state.cursor === 1 && !gantk.edit.job")
-            second = subprocess.run(
-                [sys.executable, "-m", "gantk", "web", "demo", "-o", str(tmp_path / "web")],
-                capture_output=True, text=True, timeout=60,
-            )  # fmt: skip
+            second = forked.run(words)
             assert second.returncode == 1 and "Another gantk process" in second.stderr
             page.run("gantk.edit.settings.steps.value = 1000; gantk.edit.settings.rate.value = 0.003")
             paint(page, (0.6, 0.5), (0.7, 0.5))
@@ -328,18 +336,15 @@ def test_05_a_kill_during_an_edit_loses_nothing(chromium: str, head_file: Path, 
             strokes = page.run("gantk.store.at.draft.label")
             process.send_signal(signal.SIGKILL)
             process.wait(10)
-            process.stdout.close()  # type: ignore[union-attr]
-            process, link = start()
-            page.visit(link)
+        with Forked([*words, "--head", head_file]) as process:
+            page.visit(ready(process))
             open_view(page, "edit")
             page.wait("!gantk.edit.painter.layers.empty")
             assert page.run("gantk.store.state.nodes.length") == 2 and page.run("gantk.store.state.cursor") == 1
             assert page.run("gantk.store.at.draft.label") == strokes
             assert page.run("gantk.edit.history.children.length") == 2
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(20)
-        process.stdout.close()  # type: ignore[union-attr]
+            process.send_signal(signal.SIGINT)
+            process.wait(20)
     assert not list((tmp_path / "web").rglob("*.gantk-tmp"))
 
 
@@ -408,7 +413,7 @@ def test_09_a_photo_that_is_chosen_becomes_the_base(server: Running, page: Page,
     assert np.array_equal(drawn(page), exported(server, fresh)) and page.complaints() == []
 
 
-def test_09_an_edited_photo_is_shown_within_its_own_pixels(server: Running, page: Page, fresh: str, head: None) -> None:
+def test_09_an_edited_photo_is_shown_within_its_own_pixels(server: Running, page: Page, head: None, fresh: str) -> None:
     """A photo that no generator draws: around the strokes it is there to the byte, in them the generator's picture."""
     from gantk.pictures.images import encode
     from gantk.predictors.resampling import resize
@@ -589,8 +594,7 @@ def test_sorted_samples_become_a_slider_within_a_minute(server: Running, page: P
     assert page.complaints() == []
 
 
-def test_superpixels_are_painted_whole(server: Running, page: Page, fresh: str, head: None) -> None:
-    page.reload()
+def test_superpixels_are_painted_whole(server: Running, page: Page, head: None, fresh: str) -> None:
     open_view(page, "edit")
     page.press("s")
     assert page.run("gantk.edit.painter.tool") == "piece"
@@ -611,9 +615,8 @@ def test_superpixels_are_painted_whole(server: Running, page: Page, fresh: str, 
 
 
 def test_14_a_failure_leaves_a_sentence_and_unlocked_controls(
-    server: Running, page: Page, fresh: str, head: None
+    server: Running, page: Page, head: None, fresh: str
 ) -> None:
-    page.reload()
     open_view(page, "edit")
     weight = next(item["id"] for item in server.directions().values() if item["space"] == "weights")
     page.run(f"gantk.explore.change('{weight}', {{amount: 1}})")
@@ -649,7 +652,7 @@ ACTS: dict[str, tuple[str, str, str]] = {
 
 
 def test_14_every_job_that_fails_leaves_a_sentence_and_the_earlier_state(
-    server: Running, page: Page, fresh: str, head: None, monkeypatch: pytest.MonkeyPatch
+    server: Running, page: Page, head: None, fresh: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from gantk.errors import GantkError
 
@@ -700,9 +703,8 @@ def test_14_every_job_that_fails_leaves_a_sentence_and_the_earlier_state(
 
 
 def test_15_by_keyboard_alone_and_06_what_is_exported_is_made_again(
-    server: Running, page: Page, fresh: str, head: None, head_file: Path, gantk_command: Any, tmp_path: Path
+    server: Running, page: Page, head: None, fresh: str, head_file: Path, gantk_command: Any, tmp_path: Path
 ) -> None:
-    page.reload()
     page.downloads(tmp_path)
     page.press("2")
     assert page.run("document.body.dataset.view") == "edit"
@@ -772,26 +774,15 @@ def test_15_by_keyboard_alone_and_06_what_is_exported_is_made_again(
     assert (tmp_path / "edited" / "session.zip").read_bytes() == zipped.read_bytes()
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_15_axe_finds_nothing_serious(server: Running, page: Page, fresh: str, head: None, dark: bool) -> None:
-    axe = pytest.importorskip(
-        "axe_core_python", reason="axe-core-python is not installed (pip install axe-core-python)"
-    )
-    source = (Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
-    page.screen(1280, 860, dark=dark)
-    page.reload()
+def test_15_axe_finds_nothing_serious(server: Running, page: Page, head: None, fresh: str) -> None:
     page.run("document.querySelector('.line [aria-expanded]').click()")
-    page.run(source + ";true")
     for view in VIEWS:
         open_view(page, view)
         page.run("document.querySelectorAll('details').forEach(d => d.open = true)")
-        page.still()
-        found = page.run(
-            "axe.run(document, {resultTypes: ['violations']}).then(r => r.violations.map(v => "
-            "[v.impact, v.id, v.nodes.slice(0, 3).map(n => n.html.slice(0, 150))]))"
-        )
-        serious = [item for item in found if item[0] in ("serious", "critical")]
-        assert serious == [], view
+        for dark in (False, True):
+            page.screen(1280, 860, dark=dark)
+            page.still()
+            assert serious(page) == [], (view, dark)
 
 
 # Controls that lie on one another or beyond the window; what scrolls by itself may.
@@ -818,16 +809,18 @@ SMALL = """[...document.querySelectorAll('.side button, .tab, .side select')]
   .map((node) => node.outerHTML.slice(0, 80))"""
 
 
-@pytest.mark.parametrize("width", [360, 768, 1440])
-def test_15_nothing_overlaps_or_is_cut(server: Running, page: Page, fresh: str, head: None, width: int) -> None:
-    page.screen(width, 800, phone=width == 360)
-    page.reload()
-    for view in VIEWS:
-        open_view(page, view)
-        page.still()
-        assert page.run("document.documentElement.scrollWidth") <= width, view
-        bad = page.run(OVERLAPS)
-        assert bad == [], view
-        if width == 360:
-            small = page.run(SMALL)
-            assert small == [], view
+def test_15_nothing_overlaps_or_is_cut(server: Running, page: Page, head: None, fresh: str) -> None:
+    for width in (1440, 768, 360):
+        phone = width == 360
+        page.screen(width, 800, phone=phone)
+        if phone:
+            page.reload()
+        for view in VIEWS:
+            open_view(page, view)
+            page.still()
+            assert page.run("document.documentElement.scrollWidth") <= width, (width, view)
+            bad = page.run(OVERLAPS)
+            assert bad == [], (width, view)
+            if phone:
+                small = page.run(SMALL)
+                assert small == [], view

@@ -20,6 +20,7 @@ export class Edit {
     this.painter = new Painter({ changed: () => this.changed(), picked: (value) => this.palette.picked(value) });
     this.palette = new Palette(this.painter, { colours: true, predict: () => this.predict(), cut: (size) => this.cut(size) });
     this.upload = later(250, () => this.saveDraft());
+    this.strokes = 0;
     this.apply = button("Apply", () => this.run(), { class: "main", title: "Enter", id: "apply" });
     this.halt = button("Stop", () => this.stop(), { title: "Esc: keeps the best so far", id: "stop" });
     this.halt.hidden = true;
@@ -171,6 +172,7 @@ export class Edit {
 
   changed() {
     this.dirty = true;
+    this.strokes += 1;
     this.offer();
     this.upload();
   }
@@ -178,6 +180,7 @@ export class Edit {
   async saveDraft() {
     const { store } = this.app;
     const { layers } = this.painter;
+    const { strokes } = this;
     const label = layers.label.some((value) => value !== 255) ? layers.label.slice() : null;
     const colour = layers.noColour ? null : layers.colour.slice();
     this.upload.cancel();
@@ -186,7 +189,7 @@ export class Edit {
         label: label && (await api.upload(store.id, label, "label")),
         colour: colour && (await api.upload(store.id, colour, "colour")),
       };
-      this.dirty = false;
+      this.dirty = this.strokes !== strokes; // one that was painted meanwhile is saved next
       store.at.draft = draft;
       this.drafted = JSON.stringify([store.id, store.at.id, draft, this.shownHead]);
       await store.post({ type: "draft", draft });

@@ -19,6 +19,7 @@ export class Train extends Working {
     this.painter = new Painter({ changed: () => this.changed(), picked: (value) => this.palette.picked(value) });
     this.palette = new Palette(this.painter, { predict: () => this.predict(), cut: (size) => this.cut(size) });
     this.upload = later(250, () => this.saveLabel());
+    this.strokes = 0;
     this.shots = el("ol", { class: "history", "aria-label": "Labelled samples" });
     this.stageNode = el("div", { class: "painting" }, this.painter.node, this.shots);
     this.classes = el("div", { class: "editor" });
@@ -187,6 +188,7 @@ export class Train extends Working {
 
   changed() {
     this.dirty = true;
+    this.strokes += 1;
     this.clean.hidden = this.painter.layers.empty;
     this.upload();
   }
@@ -194,12 +196,12 @@ export class Train extends Working {
   async saveLabel() {
     const { store } = this.app;
     this.upload.cancel();
-    const { base } = this;
+    const { base, strokes } = this;
     const { label } = this.painter.layers;
     const empty = label.every((value) => value === 255);
     try {
       const sha = empty ? null : await api.upload(store.id, label.slice(), "label");
-      this.dirty = false;
+      this.dirty = this.strokes !== strokes; // one that was painted meanwhile is saved next
       this.loaded = `${this.index} ${sha || ""}`;
       if (!empty || this.annotation()) await store.post({ type: "annotation", base, label: sha }, true);
       quiet(this.palette.node);
