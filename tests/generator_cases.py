@@ -64,12 +64,15 @@ VARIANTS = ("stylegan2-orig", "biggan-chunks", "biggan-deep-stats", "pggan-last-
 """Tiny networks whose layers others have too: what takes seconds for each network is not done for them."""
 
 
-def tiny(name: str) -> Generator:
-    """The tiny network of that name with random weights, biases and noise strengths included."""
+def tiny(name: str, **changes: Any) -> Generator:
+    """The tiny network of that name with random weights, biases and noise strengths included.
+
+    `changes` replace values of its configuration.
+    """
     family, config = TINY[name]
     with torch.random.fork_rng():
         torch.manual_seed(7)
-        network = registry.build(family, config)
+        network = registry.build(family, config | changes)
         with torch.no_grad():
             for parameter in network.parameters():
                 # biases and noise strengths start at nought, StyleGAN's constant input at one

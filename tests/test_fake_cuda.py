@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from fake_cuda import fake_cuda, moved
-from generator_cases import tiny
+from generator_cases import tiny as tiny_of
 from ghfeat_cases import SMALL
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
@@ -16,13 +17,41 @@ from torch.overrides import TorchFunctionMode
 from gantk import between, comparators, ghfeat, higan, lse, navigan, quality, resefa, stylespace
 from gantk.codes.directions import Direction
 from gantk.errors import GantkError, UsageError
+from gantk.generators import probe
+from gantk.generators.base import Generator
+from gantk.ghfeat import candidates, edits
 from gantk.ghfeat.calibration import encoder_config
+from gantk.lse import editing
+from gantk.lse.descent import descend
 from gantk.predictors.base import Predictor
 from gantk.resefa.derivative import LocalJacobian, Output
 from gantk.resefa.leading import Products
 from gantk.resefa.variables import CodeMap, choose
 
 FAMILIES = ("stylegan2-skip", "biggan-deep")
+
+# Each operation costs the same whatever its size: one doubling block has every operation that two have.
+_ONE_BLOCK: dict[str, Any] = {"resolution": 8, "channels": [8, 6]}
+ONE_BLOCK: dict[str, dict[str, Any]] = {
+    "stylegan2-skip": _ONE_BLOCK,
+    "stylegan2-resnet": _ONE_BLOCK,
+    "stylegan": _ONE_BLOCK,
+    "pggan": _ONE_BLOCK,
+    "biggan-deep": {"resolution": 8, "channels": [16, 16, 12], "up": [False, True], "hidden": [6, 7]},
+}
+
+
+@pytest.fixture(autouse=True)
+def _few_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few samples where a verb itself chooses how many: each takes the same operations."""
+    monkeypatch.setattr(probe, "SAMPLES", 1)
+    monkeypatch.setattr(edits, "SAMPLES", 2)
+    monkeypatch.setattr(candidates, "COUNT", 3)
+
+
+def tiny(family: str) -> Generator:
+    """The tiny network of a family with one doubling block."""
+    return tiny_of(family, **ONE_BLOCK.get(family, {}))
 
 
 class Halves(Predictor):
@@ -123,10 +152,10 @@ def test_lse_train(family: str, solver: str) -> None:
     with fake_cuda() as device:
         generator, teacher = on(device, family)
         found = lse.train(
-            generator, teacher, head=heads, solver=solver, num=3, held_out=2, steps=2, epochs=1, epoch_images=2, size=8,
+            generator, teacher, head=heads, solver=solver, num=2, held_out=1, steps=2, epochs=1, epoch_images=2, size=8,
             batch_size=2, label="random" if generator.spec.label_dim else None,
         )  # fmt: skip
-        assert [head.info.name for head in found.heads] == list(heads) and found.labels.shape == (5, 8, 8)
+        assert [head.info.name for head in found.heads] == list(heads) and found.labels.shape == (3, 8, 8)
 
 
 @pytest.mark.parametrize("solver", ["lbfgs", "adam"])
@@ -143,7 +172,11 @@ def test_lse_fewshot_evaluate(solver: str, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize("space", ["z", "mixed", "w"])
-def test_lse_sample_edit(space: str) -> None:
+def test_lse_sample_edit(space: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def shortly(start: Tensor, objective: Any, steps: int, *more: Any, **rest: Any) -> Any:
+        return descend(start, objective, min(steps, 2), *more, **rest)  # the published edit takes 50, all alike
+
+    monkeypatch.setattr(editing, "descend", shortly)
     with fake_cuda() as device:
         generator, teacher = on(device, "stylegan2-skip")
         head = lse.fewshot(generator, teacher, shots=1, held_out=0, size=8)
@@ -187,7 +220,7 @@ def test_higan_rescore_manipulate(family: str, space: str) -> None:
         moved = direction(generator, space)
         layerwise = space == "wp"
         found = higan.rescore(
-            generator, moved, judge, num=3, random=1, layerwise=layerwise, batch_size=2, **LABELS[family]
+            generator, moved, judge, num=2, random=1, layerwise=layerwise, batch_size=2, **LABELS[family]
         )
         assert len(found.table()) > 0
         edits = higan.manipulate(generator, moved, num=2, step=3, batch_size=2, **LABELS[family])
@@ -213,7 +246,7 @@ def test_resefa_jacobian(family: str) -> None:
     where: dict[str, object] = {"corner": (0.1, 0.2, 0.6, 0.7)}
     with fake_cuda() as device:
         generator, judge = on(device, family)
-        summed = resefa.jacobian(generator, where, num=2, rows="2-3", space="w", size=8, preview=1, **LABELS[family])
+        summed = resefa.jacobian(generator, where, num=2, rows="1-2", space="w", size=8, preview=1, **LABELS[family])
         assert summed.facts.names == ("corner",)
         with pytest.raises(UsageError, match="'bright' is empty"):  # the maps that the judge gives here are zeros
             resefa.jacobian(generator, {"bright": judge}, num=1, rows="2", space="w", size=8, **LABELS[family])
@@ -266,7 +299,7 @@ class Seer(Halves):
 def test_quality() -> None:
     with fake_cuda() as device:
         found = quality.measure(
-            moved(tiny("stylegan2-skip"), device), torch.zeros(12, 3, 16, 16), moved(Seer(), device), neighbours=2,
+            moved(tiny("stylegan2-skip"), device), torch.zeros(12, 3, 8, 8), moved(Seer(), device), neighbours=2,
             shown=1, subsets=2,
         )  # fmt: skip
         assert len(found.closest) == 1
@@ -287,7 +320,10 @@ def test_stylespace() -> None:
 
 def test_atlas(monkeypatch: pytest.MonkeyPatch) -> None:
     from gantk import atlas
+    from gantk.atlas import verbs
+    from gantk.atlas.plan import sizes_of
 
+    monkeypatch.setattr(verbs, "sizes_of", lambda options: dataclasses.replace(sizes_of(options), rows=1, others=6))
     monkeypatch.setattr(atlas.Yardstick, "_distance_between", lambda self: (0.5, 1.0))
     with fake_cuda() as device:
         generator, seer = moved(tiny("stylegan2-skip"), device), moved(Seer(), device)
@@ -308,9 +344,9 @@ def test_navigan(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measuring, "ruler", ruler)
     with fake_cuda() as device:
         generator, seer = moved(tiny("stylegan2-skip"), device), moved(Seer(), device)
-        few: dict[str, Any] = {"num": 2, "show": 1}
+        few: dict[str, Any] = {"num": 2, "shown": 1}
         found = navigan.svd(generator, "8x8/conv1", seer, **few)
-        assert len(navigan.apply(generator, found, metric=seer, num=2, step=3).edited) == len(found.directions)
+        assert len(navigan.apply(generator, found, metric=seer, num=1, step=2).edited) == len(found.directions)
         with pytest.raises(GantkError, match="The Hessian is zero"):  # said of the first products
             navigan.hessian(generator, "8x8/conv1", seer, k=2, max_products=2, **few)
         with pytest.raises(GantkError, match="collapsed"):  # likewise
@@ -361,7 +397,7 @@ def photographed(device: torch.device, family: str) -> tuple[Any, Any, Any]:
     from gantk.ghfeat.encoder import Encoder
     from gantk.ghfeat.files import EncoderFile
 
-    generator = tiny(family)
+    generator = tiny_of(family)  # an encoder takes no fewer than 16 pixels
     encoder = Encoder(encoder_config(generator, **SMALL)).eval().requires_grad_(False)
     loaded = EncoderFile(moved(encoder, device), "small", "constructed")
     return moved(generator, device), loaded, moved(Hues(), device)
@@ -374,12 +410,12 @@ PHOTOS = np.zeros((3, 16, 16, 3), np.uint8)
 def test_ghfeat_extract_edit(family: str) -> None:
     with fake_cuda() as device:
         generator, encoder, hues = photographed(device, family)
-        found = ghfeat.extract(generator, PHOTOS, encoder, hues, steps=2, wp=True, batch_size=2)
+        found = ghfeat.extract(generator, PHOTOS, encoder, hues, steps=1, wp=True, batch_size=2)
         assert found.figures is not None and found.figures.shape == (3, 3) and found.wp is not None
         vector = np.ones((1, generator.spec.w_dim), np.float32)
         direction = Direction("tilt", "direction", "w", vector)
         for images in (PHOTOS, found):
-            edited = ghfeat.edit(generator, images, direction, encoder=encoder, predictor=hues, step=3)
+            edited = ghfeat.edit(generator, images, direction, encoder=encoder, predictor=hues, step=2)
             assert edited.moved is not None and edited.moved.attributes == hues.attribute_names
         axis = ghfeat.edit(generator, PHOTOS, of=found, component=0, encoder=encoder, step=2)
         assert len(axis.edited) == 3
@@ -398,10 +434,7 @@ def test_ghfeat_regions(family: str, way: str) -> None:
 
 
 @pytest.mark.parametrize(("space", "encoded"), [("z", False), ("w", False), ("wp", True), ("s", True)])
-def test_ghfeat_invert(space: str, encoded: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    from gantk.ghfeat import candidates
-
-    monkeypatch.setattr(candidates, "COUNT", 3)  # each is a pass like any other
+def test_ghfeat_invert(space: str, encoded: bool) -> None:
     with fake_cuda() as device:
         generator, encoder, hues = photographed(device, "stylegan2-skip")
         found = ghfeat.invert(generator, PHOTOS, encoder if encoded else "none", hues, space=space, steps=2)
