@@ -64,9 +64,10 @@ VARIANTS = ("stylegan2-orig", "biggan-chunks", "biggan-deep-stats", "pggan-last-
 """Tiny networks whose layers others have too: what takes seconds for each network is not done for them."""
 
 
-def tiny(name: str) -> Generator:
-    """The tiny network of that name with random weights, biases and noise strengths included."""
+def tiny(name: str, **other: Any) -> Generator:
+    """The tiny network of that name with random weights, biases and noise strengths included; `other` settings."""
     family, config = TINY[name]
+    config = config | other
     with torch.random.fork_rng():
         torch.manual_seed(7)
         network = registry.build(family, config)
