@@ -25,10 +25,9 @@ SYSTEMS = ("higan", "lse", "ghfeat", "navigan", "resefa", "comparators", "disent
 MOST_PARAMETERS = 12
 
 
-def code_of(path: Path) -> str:
-    """The tokens of a file without comments, strings and white space."""
+def code_of(source: str) -> str:
+    """The tokens of Python without comments, strings and white space."""
     left_out = (tokenize.COMMENT, tokenize.STRING, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
-    source = path.read_text(encoding="utf-8")
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
     return " ".join(token.string for token in tokens if token.type not in left_out)
 
@@ -48,11 +47,12 @@ def count() -> dict[str, object]:
     for path in sorted(PACKAGE.rglob("*.py")):
         inside = path.relative_to(PACKAGE)
         room = rooms.setdefault(inside.parts[0] if len(inside.parts) > 1 else ".", dict.fromkeys(COLUMNS, 0))
-        code = code_of(path)
-        room["lines"] += len(path.read_text(encoding="utf-8").splitlines())
+        source = path.read_text(encoding="utf-8")
+        code = code_of(source) if "Any" in source else ""
+        room["lines"] += len(source.splitlines())
         room["dict[str, Any]"] += code.count("dict [ str , Any ]")
         room[": Any"] += len(re.findall(r": Any\b", code))
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(ast.parse(source)):
             if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
                 continue
             given, name = parameters(node), f"{inside}:{node.name}"

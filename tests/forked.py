@@ -52,7 +52,7 @@ class Forked:
         out, given = FORKING.Pipe(duplex=False)
         environment = dict(os.environ if variables is None else variables)
         words_and_place = (self.args, str(folder or Path.cwd()), environment, given, self._said.name)
-        self._process = FORKING.Process(target=_become, args=words_and_place, daemon=True)
+        self._process = FORKING.Process(target=_become, args=words_and_place)
         self._process.start()
         given.close()
         self.stdout = open(os.dup(out.fileno()), encoding="utf-8", errors="replace")  # noqa: SIM115

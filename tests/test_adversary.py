@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import forked
 import numpy as np
 import PIL.Image
 import pytest
@@ -44,13 +45,12 @@ Call = Callable[..., tuple[int, str, str]]
 
 
 def test_a_short_part_of_the_adversary_finds_nothing(root: Path) -> None:
-    words = [sys.executable, str(root / "scripts" / "adversary.py"), "--executions", "2500", "--json", "--seed", "1"]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=300)
+    done = forked.run([root / "scripts" / "adversary.py", "--executions", "1200", "--json", "--seed", "1"])
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout)
-    assert found["executions"] >= 2500 and found["failures"] == 0 and len(found["kinds"]) == 14
+    assert found["executions"] >= 1200 and found["failures"] == 0 and len(found["kinds"]) == 14
     assert all(row["succeeded"] + row["refused"] == row["executions"] for row in found["kinds"].values())
-    assert found["succeeded"] > 100 and found["refused"] > 1000
+    assert found["succeeded"] > 50 and found["refused"] > 500
 
 
 def test_the_canary_sees_what_must_not_happen(root: Path, tmp_path: Path) -> None:
@@ -315,7 +315,7 @@ def assert_refused(act: str, match: str) -> None:
         "resource.setrlimit(resource.RLIMIT_AS, (now + (512 << 20),) * 2)\n"
         f"try:\n    {act}\nexcept GantkError as error:\n    print(error)\nelse:\n    sys.exit('not refused')\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    done = forked.run(["-c", script])
     assert done.returncode == 0 and match in done.stdout, done.stderr
 
 
@@ -429,13 +429,15 @@ def test_a_stream_that_fails_ends_nothing(number: int) -> None:
     stream.writelines(["a", "b"])
 
 
-@pytest.mark.parametrize("closing", ["2>/dev/full", "<&- >&- 2>&-"])
-def test_closed_streams_leave_a_whole_run(closing: str, tmp_path: Path) -> None:
-    model = str(save_tiny(tmp_path / "tiny.safetensors"))
-    line = f'exec "$0" -m gantk sefa "$1" -K 1 --samples 1 --step 3 -o "$2" {closing}'
-    words = ["bash", "-c", line, sys.executable, model, str(tmp_path / "run")]
-    subprocess.run(words, check=False, timeout=300, capture_output=True)
-    assert load_json(tmp_path / "run" / "sefa.run.json")["state"] == "complete"  # type: ignore[index,call-overload]
+def test_closed_streams_leave_a_whole_run(tmp_path: Path) -> None:
+    model, words = save_tiny(tmp_path / "tiny.safetensors"), ["-K", "1", "--samples", "1", "--step", "3", "-o"]
+    line = 'exec "$0" -m gantk sefa "$@" <&- >&- 2>&-'
+    subprocess.run(["bash", "-c", line, sys.executable, model, *words, tmp_path / "closed"], check=False, timeout=300)
+    given = ["sefa", str(model), *words, str(tmp_path / "full")]
+    full = f"import os\nos.dup2(os.open('/dev/full', os.O_WRONLY), 2)\nfrom gantk.cli.main import main\nmain({given!r})"
+    forked.run(["-c", full])
+    for name in ("closed", "full"):
+        assert load_json(tmp_path / name / "sefa.run.json")["state"] == "complete"  # type: ignore[index,call-overload]
 
 
 def test_a_terminal_of_ascii_and_a_name_of_no_encoding(tmp_path: Path) -> None:

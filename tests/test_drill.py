@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
+import forked
 import pytest
 
 pytestmark = pytest.mark.slow
@@ -19,7 +19,7 @@ def test_a_part_of_the_drill(
     script = str(root / "scripts" / "drill.py")
     words = ["--work", str(tmp_path), "--only", "rescore", "--kills", "4", "--times", "1", "--json"]
     words += ["--trials", "kill -9", "SIGUSR1", "damaged chunk", "shard removed"]
-    done = subprocess.run([sys.executable, script, *words], capture_output=True, text=True, check=False)
+    done = forked.run([script, *words])
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads(done.stdout)
     assert found["failures"] == [] and found["commands"] == ["rescore", "merge of rescore"]

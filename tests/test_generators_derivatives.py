@@ -38,7 +38,8 @@ def test_jacobian_products_in_a_batch(generator: Generator, memory_format: torch
         step = 1e-6
         slow = [(function(point + step * v) - function(point - step * v)) / (2 * step) for v in tangents]
         close(fast, torch.stack(slow), 1e-6)
-    for name in weighted(generator)[:3]:
+    several = memory_format == torch.contiguous_format
+    for name in weighted(generator)[: 3 if several else 1]:
         deltas = torch.stack([random_delta(generator, name, seed) for seed in range(directions)])
 
         def moved(t: Tensor, delta: Tensor, name: str = name) -> Tensor:
@@ -96,7 +97,8 @@ def test_functional_call_takes_other_weights(generator: Generator) -> None:
 
 @pytest.mark.parametrize("name", [name for name in TINY if name not in VARIANTS])
 def test_one_graph_without_breaks(name: str) -> None:
-    one_graph_without_breaks(tiny(name))
+    grows = TINY[name][0] in ("stylegan2", "stylegan", "pggan")  # every size is drawn by layers of the same kinds
+    one_graph_without_breaks(tiny(name, **({"resolution": 8, "channels": [8, 6]} if grows else {})))
 
 
 def one_graph_without_breaks(generator: Generator) -> None:

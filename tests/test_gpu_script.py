@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
+import forked
 import pytest
 
 
@@ -16,8 +15,7 @@ def scripts(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_step_runs_dry(root: Path, tmp_path: Path) -> None:
-    command = [sys.executable, str(root / "scripts" / "gpu.py"), "--dry-run", "--out", str(tmp_path / "gpu.json")]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    done = forked.run([root / "scripts" / "gpu.py", "--dry-run", "--out", tmp_path / "gpu.json"], tmp_path)
     assert done.returncode == 0, done.stderr[-2000:]
     lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     from on_gpu.steps import STEPS

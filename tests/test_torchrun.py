@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import forked
 import ghfeat_cases
 import numpy as np
 import pytest
@@ -39,7 +38,7 @@ TRAINING = (
 
 
 @pytest.fixture(scope="module")
-def ranks(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Path:
+def ranks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which two processes under torchrun did everything that these tests look at."""
     folder = tmp_path_factory.mktemp("ranks")
     write_world(folder)
@@ -49,13 +48,9 @@ def ranks(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Path:
         lines.append([*TRAINING.split(), "--steps", steps, "-o", out])
     lines.append(command(folder, folder / "encoder")[2:])
     (folder / "lines.json").write_text(json.dumps(lines))
-    script = str(Path(__file__).with_name("torchrun_ranks.py"))
-    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [*start, script, "lines.json", "coefficients.json"], cwd=folder, env=environment, capture_output=True,
-        text=True, timeout=300, check=False,
-    )  # fmt: skip
+    variables = {**os.environ, "OMP_NUM_THREADS": "1"}
+    script = Path(__file__).with_name("torchrun_ranks.py")
+    done = forked.run([script, "lines.json", "coefficients.json"], folder, variables)
     assert done.returncode == 0, done.stderr[-3000:]
     return folder
 

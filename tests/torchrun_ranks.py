@@ -1,9 +1,10 @@
-"""What every process does that test_torchrun.py starts under torchrun: command lines in turn, then a training by hand.
+"""What every process does that test_torchrun.py starts by torchrun: command lines in turn, then a training by hand.
 
-    torchrun torchrun_ranks.py LINES.json OUT.json
+    python torchrun_ranks.py LINES.json OUT.json
 
-Starting is most of the time, so that all of it shares one start. The group of processes is the first that a command
-line makes, and stays: torchrun's store holds the addresses of that one.
+Starting is most of the time, so that all of it shares one start, and the processes are forks of torchrun's own, which
+has torch loaded. The group of processes is the first that a command line makes, and stays: torchrun's store holds the
+addresses of that one.
 """
 
 from __future__ import annotations
@@ -41,20 +42,32 @@ def train(out: Path) -> None:
         out.write_text(json.dumps(trainer.rectifier.coefficients.tolist()))
 
 
-def main() -> None:
+def rank(lines: str, out: str) -> None:
+    """One of the processes."""
     from gantk.cli.main import run
 
     torch.set_num_threads(1)
     end = dist.destroy_process_group
     keep_the_group()
-    for words in json.loads(Path(sys.argv[1]).read_text()):
+    for words in json.loads(Path(lines).read_text()):
         code = run(words)
         if code:
             sys.exit(f"{' '.join(words)} ended with {code}")
         if dist.is_initialized():
             dist.barrier()  # the next line begins where both have ended
-    train(Path(sys.argv[2]))
+    train(Path(out))
     end()
+
+
+def main() -> None:
+    from torch.distributed.launcher.api import elastic_launch
+    from torch.distributed.run import config_from_args, parse_args
+
+    config, *_ = config_from_args(
+        parse_args(["--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0", "--nproc-per-node=2", *sys.argv])
+    )
+    config.start_method = "fork"
+    elastic_launch(config, rank)(*sys.argv[1:])
 
 
 if __name__ == "__main__":

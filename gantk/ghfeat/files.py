@@ -28,6 +28,7 @@ from gantk.generators.arguments import checked, described
 from gantk.generators.base import Generator
 from gantk.generators.probe import Probe, mismatch, probe, probe_of
 from gantk.generators.probed import read_probe
+from gantk.generators.uncompiled import without_memory
 from gantk.ghfeat.calibration import style_layout
 from gantk.ghfeat.encoder import Encoder, EncoderConfig
 from gantk.store.brief import brief
@@ -204,7 +205,7 @@ def _build(path: Path, config: Mapping[str, Any], state: dict[str, torch.Tensor]
             if isinstance(v, int)), default=0) > 1 << 16:  # fmt: skip
         raise GantkError(f"{path} is damaged: its header claims impossible sizes")
     try:
-        with torch.device("meta"):
+        with without_memory():
             encoder = Encoder(EncoderConfig.from_dict(config))
         encoder.load_state_dict(state, assign=True)
     except (TypeError, RuntimeError, ValueError, KeyError) as error:

@@ -17,6 +17,7 @@ from torch import Tensor
 from gantk.errors import Stopped, UsageError
 from gantk.generators.base import Generator
 from gantk.generators.frugal_steps import images_at_once
+from gantk.generators.uncompiled import Adam
 from gantk.ghfeat.candidates import CandidatePool, Candidates
 from gantk.ghfeat.losses import Perception
 from gantk.ghfeat.starts import ORDER, labels_of
@@ -149,7 +150,7 @@ def project(
     problem = _Problem(generator, candidates, target_NCHW, plan, perception, label)
     codes = problem.start(trying) if start is None else problem.adopt(start)
     free = [code.detach().clone().requires_grad_(True) for code in codes]
-    optimizer = torch.optim.Adam([{"params": [code]} for code in free], lr=plan.rate, betas=(0.9, 0.99))
+    optimizer = Adam([{"params": [code]} for code in free], lr=plan.rate, betas=(0.9, 0.99))
     losses: list[Tensor] = []
     frames: list[Tensor] = []
     best, kept = _Best(), plan.kept

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from gantk.errors import GantkError
 from gantk.generators.base import PRECISIONS, Generator
+from gantk.generators.uncompiled import Adam
 from gantk.ghfeat.calibration import calibrate, sample_styles
 from gantk.ghfeat.data import Batch, Samples, Source, Stream
 from gantk.ghfeat.encoder import Encoder, EncoderConfig
@@ -94,11 +95,11 @@ class Training:
         self.encoder.to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.encoder).eval().requires_grad_(False)
         self.discriminator = discriminator if options.adversarial else None
-        self.optimizer = torch.optim.Adam(self.encoder.parameters(), options.rate, BETAS)
-        self.judge_optimizer: torch.optim.Adam | None = None
+        self.optimizer = Adam(self.encoder.parameters(), options.rate, BETAS)
+        self.judge_optimizer: Adam | None = None
         if self.discriminator is not None:
             self.discriminator.to(self.device).requires_grad_(True)
-            self.judge_optimizer = torch.optim.Adam(self.discriminator.parameters(), options.rate, BETAS)
+            self.judge_optimizer = Adam(self.discriminator.parameters(), options.rate, BETAS)
         self.stream = Stream(sources, options.seed)
         self.warm_stream = Stream([Samples(generator, config.resolution, options.seed)], options.seed)
         self.spread = [max(style.var(0).mean().item(), 1e-8) for style in sample_styles(generator, 1024)]
@@ -211,7 +212,7 @@ class Training:
             [torch.cat(parts) for parts in zip(*(theirs for _, theirs in known), strict=True)],
         )
 
-    def _update(self, optimizer: torch.optim.Adam, module: nn.Module) -> None:
+    def _update(self, optimizer: Adam, module: nn.Module) -> None:
         """Average the gradients over processes; step, unless one of them is not finite."""
         gradients = [p.grad for p in module.parameters() if p.grad is not None]
         flat = torch.cat([gradient.flatten() for gradient in gradients])

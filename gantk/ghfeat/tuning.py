@@ -25,6 +25,7 @@ from torch import Tensor
 from gantk.errors import UsageError
 from gantk.generators.base import Generator
 from gantk.generators.frugal_steps import images_at_once, synthesize_frugally
+from gantk.generators.uncompiled import Adam
 from gantk.ghfeat.bridge import styles_to_wp
 from gantk.ghfeat.losses import Perception
 from gantk.ghfeat.starts import brought
@@ -122,7 +123,7 @@ def tune(
     tuned = copy.deepcopy(generator)
     tuned.requires_grad_(False)
     weights = [tuned.get_parameter(name).requires_grad_(True) for name in names]
-    adam = torch.optim.Adam([{"params": [weight], "lr": plan.rate * _unit(weight)} for weight in weights])
+    adam = Adam([{"params": [weight], "lr": plan.rate * _unit(weight)} for weight in weights])
     curve: list[tuple[float, float]] = []
     state = store.load_state(STATE)
     if state is not None:

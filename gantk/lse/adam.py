@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gantk.errors import GantkError
+from gantk.generators.uncompiled import Adam
 from gantk.lse.gram import IGNORE
 from gantk.predictors.head_files import layer_weights
 from gantk.predictors.head_networks import NETWORKS, HeadNetwork, LinearNetwork, PointwiseNetwork
@@ -93,7 +94,7 @@ class Learner:
     network: HeadNetwork
     layer_weight_L: Tensor | None
     rule: str
-    optimizer: torch.optim.Adam
+    optimizer: Adam
     losses: list[float] = field(default_factory=list)
 
     def logits(self, maps: Sequence[Tensor], size: int) -> Tensor:
@@ -148,7 +149,7 @@ def learner(
                     part.uniform_(-1 / math.sqrt(width), 1 / math.sqrt(width))
             network.bias_K.requires_grad_(False)
     network = network.to(device)
-    optimizer = torch.optim.Adam([p for p in network.parameters() if p.requires_grad], lr=schedule.lr)
+    optimizer = Adam([p for p in network.parameters() if p.requires_grad], lr=schedule.lr)
     weight_L = None
     if schedule.layer_weights != "none" and kind != "NSE-2":
         weight_L = torch.ones(len(channels), device=device, requires_grad=True)

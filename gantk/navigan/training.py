@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from gantk.errors import GantkError, UsageError
+from gantk.generators.uncompiled import Adam
 from gantk.navigan.bases import Basis
 from gantk.navigan.reconstructor import ShiftPredictor, check_size
 from gantk.navigan.target import Prefix, Target
@@ -197,7 +198,7 @@ class Trainer:
             parallel = nn.parallel.DistributedDataParallel(rectifier, device_ids=ids)
         self._parallel = parallel
         groups = [{"params": [rectifier.coefficients]}, {"params": list(rectifier.predictor.parameters())}]
-        self.optimizer = torch.optim.Adam(groups, lr=self.plan.rate)
+        self.optimizer = Adam(groups, lr=self.plan.rate)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=autocast is torch.float16)
 
     def step(self, number: int) -> tuple[float, float, float]:

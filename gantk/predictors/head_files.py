@@ -17,6 +17,7 @@ from torch import Tensor
 from gantk.errors import GantkError
 from gantk.generators.arguments import checked
 from gantk.generators.base import Generator
+from gantk.generators.uncompiled import without_memory
 from gantk.predictors.head_info import FIELDS, FORMAT, HeadInfo, info_of, palette
 from gantk.predictors.head_networks import NETWORKS, LadderNetwork, LinearNetwork, PointwiseNetwork
 from gantk.predictors.heads import Head, default_taps, taps_of
@@ -74,7 +75,7 @@ def _read_native(path: Path) -> Head:
 
 
 def _filled(info: HeadInfo, state: Mapping[str, Tensor], path: Path) -> Head:
-    with torch.device("meta"):  # whatever sizes a header claims, nothing of them is allocated
+    with without_memory():  # whatever sizes a header claims, nothing of them is allocated
         network = NETWORKS[info.kind](info.channels, info.classes, info.align_corners)
     wanted = {key: tuple(value.shape) for key, value in network.state_dict().items()}
     found = {key: tuple(value.shape) for key, value in state.items()}
