@@ -44,9 +44,14 @@ def main() -> None:
 
     import torch
 
+    from gantk.errors import GantkError
+
     torch.set_num_threads(arguments.threads)
     module = import_module(f"benchmarks.{arguments.name.replace('-', '_')}")
-    result = {"benchmark": arguments.name, **module.run(arguments)}
+    try:
+        result = {"benchmark": arguments.name, **module.run(arguments)}
+    except GantkError as error:
+        parser.error(str(error))
     print(json.dumps(result) if arguments.json else module.show(result))
 
 

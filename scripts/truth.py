@@ -41,10 +41,15 @@ def main() -> None:
 
     import torch
 
+    from gantk.errors import GantkError
+
     torch.set_num_threads(arguments.threads)
     began, began_cpu = time.perf_counter(), time.process_time()
     module = import_module(f"truths.{arguments.name}")
-    result = {"truth": arguments.name, **module.run(arguments)}
+    try:
+        result = {"truth": arguments.name, **module.run(arguments)}
+    except GantkError as error:
+        parser.error(str(error))
     result["seconds"] = round(time.perf_counter() - began, 1)
     earlier = float(result.pop("earlier_cpu_seconds", 0.0))  # of runs that this one went on behind
     result["cpu_seconds"] = round(earlier + time.process_time() - began_cpu, 1)

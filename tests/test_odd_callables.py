@@ -31,6 +31,26 @@ def none(x):
 def raises(x):
     raise RuntimeError("no face found in image 0")
 
+def ends(x):
+    raise BaseException("enough")
+
+def exits(x):
+    raise SystemExit(3)
+
+class Late(torch.nn.Module):
+    # it draws while it is looked at, and fails when it is asked for more
+    z_dim = 8
+
+    def __init__(self):
+        super().__init__()
+        self.calls, self.weight = 0, torch.nn.Parameter(torch.eye(8, 48))
+
+    def forward(self, z):
+        self.calls += int(z.isfinite().all())  # nothing that can be traced: it is called as it is
+        if self.calls > 30:
+            raise BaseException("worn out")
+        return (z @ self.weight).tanh().view(-1, 3, 4, 4)
+
 def output_dictionary(x):
     mean = x.mean(1, keepdim=True)
     return {"out": torch.cat([-mean, -mean.abs() + 0.3, mean], 1)}
@@ -66,6 +86,8 @@ def test_an_image_without_a_score_is_left_out_and_counted(call: Call, tmp_path: 
     [
         ("none", "returned nothing"),
         ("raises", "raised RuntimeError: no face found in image 0"),
+        ("ends", "raised BaseException: enough"),
+        ("exits", "raised SystemExit: 3"),
         ("argmax", "returned class numbers (1, 64, 64): return logits"),
         ("output_dictionary", "scores neither attributes nor categories"),
     ],
@@ -74,3 +96,12 @@ def test_what_cannot_be_used_is_said(name: str, words: str, call: Call, tmp_path
     code, _, err = call(name)
     assert code in (1, 2) and f"mine.py:{name}" in err and words in err and err.count("\n") == 1, err
     assert not (tmp_path / "run").exists()
+
+
+def test_a_module_that_fails_late_is_called_by_its_file(gantk_command: Call, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(CODE)
+    words = ("synthesize", f"{tmp_path / 'mine.py'}:Late", "-N", 400, "--batch-size", 1, "-o", tmp_path / "run")
+    code, _, err = gantk_command(*words, "--images")
+    line = 1 + CODE[: CODE.index('raise BaseException("worn out")')].count("\n")
+    said = f"Error: The code in {tmp_path / 'mine.py'}, line {line}, raised BaseException: worn out.\n"
+    assert code == 1 and err.endswith(said), err

@@ -177,20 +177,23 @@ def test_a_run_directory_by_a_link_is_as_good(tmp_path: Path) -> None:
     assert inside(tmp_path / "link", "y").read_text() == "x"
 
 
+KERNELS = Path("/proc/kmsg")  # a regular file by its kind, and reading it waits for messages
+
+
 def kinds(folder: Path) -> list[Path]:
     pipe, plug = folder / "pipe.json", folder / "s"
     os.mkfifo(pipe)
     server = socket.socket(socket.AF_UNIX)
     server.bind(str(plug))
     server.close()
-    return [pipe, plug, Path("/dev/zero"), folder]
+    return [pipe, plug, Path("/dev/zero"), folder, KERNELS]
 
 
 def test_what_is_no_regular_file_is_never_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for path in kinds(Path(".")):
         for read in (regular_file, load_json, load_npy, open_picture, open_values, picture_sides):
-            with pytest.raises(GantkError, match="a named pipe|a socket|a device|a directory"):
+            with pytest.raises(GantkError, match="a named pipe|a socket|a device|a directory|a file of the kernel"):
                 read(path)
     assert regular_file(tmp_path / "absent") == tmp_path / "absent"
 
@@ -213,14 +216,15 @@ def test_what_is_no_regular_file_is_never_opened(tmp_path: Path, monkeypatch: py
         ["synthesize", "demo", "--num", "1", "--generate-prediction", "--predictor", "PIPE.npy"],
     ],
 )
-def test_a_named_pipe_as_input_hangs_no_command(
-    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], hang: None
+@pytest.mark.parametrize("kernels", [False, True])
+def test_what_never_ends_as_input_hangs_no_command(
+    words: list[str], kernels: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str], hang: None
 ) -> None:
     given = list(words)
     for suffix in (".npy", ".txt", ".png"):
         pipe = tmp_path / f"pipe{suffix}"
         if not pipe.exists():
-            os.mkfifo(pipe)
+            pipe.symlink_to(KERNELS) if kernels else os.mkfifo(pipe)
         given = [word.replace("PIPE" + suffix, str(pipe)) for word in given]
     given += [] if given[0] in ("models", "--config") else ["-o", str(tmp_path / "run")]
     assert run_command(given) in (1, 2)

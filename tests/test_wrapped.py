@@ -210,7 +210,7 @@ def test_modules_that_do_not_fit_are_refused(make: type[nn.Module], words: str) 
 
 
 def test_wrong_arguments_are_refused() -> None:
-    with pytest.raises(UsageError, match=r"does not take inputs of shape \[16, 7\]"):
+    with pytest.raises(UsageError, match=r"given inputs of shape \[16, 7\]"):
         gantk.wrap(seeded(Chain), 7)
     with pytest.raises(UsageError, match="width of the codes is not known"):
         gantk.wrap(seeded(Wide))

@@ -157,13 +157,8 @@ def _drawn(
             members = group.members[1:]
             found.append(
                 Drawn(
-                    name=group.name,
+                    **vars(group),
                     file=file,
-                    members=group.members,
-                    signs=group.signs,
-                    systems=group.systems,
-                    similarity=group.similarity,
-                    chance=group.chance,
                     heat=heat,
                     heat_most=most,
                     walk=drawer.walk(group.name, file, moves[head], turn * measured[head].strength) if drawn else None,

@@ -240,16 +240,12 @@ def _own_generator(name: str, code: bool) -> Generator:
     """
     from gantk.generators.base import Generator
     from gantk.generators.wrapped import wrap
-    from gantk.store.own_code import find_object
+    from gantk.store.own_code import find_object, foreign
 
     made = find_object(name, f"The generator {name!r}", code)
     if not isinstance(made, nn.Module) and callable(made):
-        try:
+        with foreign(f"The factory {name!r}", UsageError):
             made = made()
-        except GantkError:
-            raise
-        except (Exception, SystemExit) as error:  # foreign code may raise anything, and scripts end by exit()
-            raise UsageError(f"The factory {name!r} raised {type(error).__name__}: {clipped(error, 160)}.") from error
     if not isinstance(made, nn.Module):
         what = f"the class {made.__name__}" if isinstance(made, type) else f"a {type(made).__name__}"
         raise UsageError(f"The factory {name!r} returned {what}, where a generator or a torch module was expected.")

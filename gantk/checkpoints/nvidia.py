@@ -15,6 +15,7 @@ from gantk.checkpoints.stand_ins import Record
 from gantk.checkpoints.stylegan2 import Part, Spelling, check_filters
 from gantk.checkpoints.stylegan3_plans import PLAN_NAMES
 from gantk.store.bounded import parse_json
+from gantk.store.inside import regular_file
 
 _AFFINE: dict[str, Part] = {"affine.weight": (".affine.weight", same), "affine.bias": (".affine.bias", same)}
 _LAYER: dict[str, Part] = {"weight": (".weight", same), "bias": (".bias", same), **_AFFINE}
@@ -138,7 +139,7 @@ def beside(raw: Raw) -> dict[str, Fact]:
     """The constructor's arguments that `models convert --layout nvidia` wrote beside a state dict, as facts."""
     path = raw.path.with_suffix(".json")
     try:
-        said = parse_json(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        said = parse_json(path.read_text(encoding="utf-8")) if regular_file(path).is_file() else {}
         if not isinstance(said, dict) or said.get("format") != CONSTRUCTOR:
             return {}
         arguments = said["arguments"]

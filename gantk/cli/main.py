@@ -25,8 +25,6 @@ from gantk.store import interruption
 from gantk.store.command_line import command_line
 from gantk.store.lazy import resolve
 
-PACKAGE = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")  # where gantk is: its own warnings name nobody
-
 EPILOG = """\b
 Examples:
   gantk demo
@@ -196,6 +194,8 @@ def _show_warning(
     message: Warning | str, category: type[Warning], filename: str = "", *_where: object, **_more: object
 ) -> None:
     """A warning is one sentence, as an error is, without the line of code that gave it; one of a library names it."""
+    from gantk.store.own_code import PACKAGE
+
     text = f"Warning: {_sentence(str(message))}"
     ours = category.__module__.startswith("gantk") or filename.startswith(PACKAGE)
     library = filename.rpartition("-packages/")[2].partition("/")[0] or category.__module__
@@ -205,6 +205,7 @@ def _show_warning(
 def describe(error: BaseException) -> tuple[str, int]:
     """Return the sentence and the exit code for an exception that a command ended with."""
     from gantk.store.memory import is_out_of_memory
+    from gantk.store.own_code import culprit
 
     if isinstance(error, GantkError):
         return _sentence(str(error)), error.exit_code
@@ -222,6 +223,8 @@ def describe(error: BaseException) -> tuple[str, int]:
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror}.", 1
     first = (str(error).strip().splitlines() or [""])[0]
+    if own := culprit(error):
+        return f"The code in {own}, raised {type(error).__name__}: {first}.", 1
     return f"gantk failed unexpectedly ({type(error).__name__}: {first}); run it again with --debug to see where.", 1
 
 

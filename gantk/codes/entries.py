@@ -16,7 +16,7 @@ from gantk.errors import GantkError, UsageError
 from gantk.generators.arguments import described
 from gantk.generators.base import Generator
 from gantk.generators.rows import parse_layers
-from gantk.store.inside import LONGEST_STEM, clipped, is_listed
+from gantk.store.inside import LONGEST_STEM, clipped, is_listed, regular_file
 from gantk.store.text import decode_text
 
 
@@ -163,7 +163,7 @@ def _picked(pick: str, direction: Direction) -> tuple[int, ...]:
 
 def _is_numbers(path: Path) -> bool:
     """Whether a text file begins with numbers, behind comments perhaps, or is JSON, which no boundary list is."""
-    if not path.is_file():  # a pipe would be waited for
+    if not regular_file(path).is_file():  # a pipe would be waited for
         return False
     with path.open("rb") as file:
         head = re.sub(r"(?m)^\s*#.*", "", decode_text(file.read(2000), "ignore"))

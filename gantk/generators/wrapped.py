@@ -26,6 +26,7 @@ from gantk.generators.graph_steps import GraphSteps
 from gantk.generators.labels import label_matrix
 from gantk.generators.spec import Config
 from gantk.generators.steps import Pause, Steps
+from gantk.store.own_code import foreign
 
 Range = tuple[float, float]
 CHECKED = 16  # codes behind the detected range
@@ -224,16 +225,9 @@ def _inputs(config: WrappedConfig, z_NZ: Tensor, label_NK: Tensor | None) -> tup
 
 
 def _called(module: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
-    try:
-        with torch.no_grad():
-            image = module(*inputs)
-    except (Exception, SystemExit) as error:  # foreign code may raise anything, and scripts end by exit()
-        shapes = " and ".join(str(list(x.shape)) for x in inputs)
-        reason = " ".join(str(error).split())[:160]
-        raise UsageError(
-            f"The module {type(module).__name__} does not take inputs of shape {shapes} "
-            f"({type(error).__name__}: {reason})"
-        ) from error
+    shapes = " and ".join(str(list(x.shape)) for x in inputs)
+    with foreign(f"The module {type(module).__name__}, given inputs of shape {shapes},", UsageError), torch.no_grad():
+        image: Tensor = module(*inputs)
     return image
 
 

@@ -22,9 +22,8 @@ from gantk.generators.probed import Probe, read_probe
 from gantk.generators.rows import parse_layers
 from gantk.store.files import load_npy, write_atomic
 from gantk.store.fingerprint import fingerprint
-from gantk.store.inside import regular_file
 from gantk.store.json_values import JsonTable, items, table, whole
-from gantk.store.tensors import open_tensors
+from gantk.store.tensors import names_format, open_tensors
 
 if TYPE_CHECKING:
     import torch
@@ -154,10 +153,7 @@ def load_codes(path: str | Path, generator: Generator, force: bool = False) -> C
 
 def is_codes(path: Path) -> bool:
     """Whether a file is one of codes of images, by its first bytes; what is absent is for its reader to say."""
-    if path.suffix != ".safetensors" or not regular_file(path).is_file():
-        return False
-    with open(path, "rb") as file:
-        return FORMAT.encode() in file.read(1 << 16)
+    return path.suffix == ".safetensors" and names_format(path, FORMAT)
 
 
 def read_codes(path: Path) -> tuple[JsonTable, dict[str, Array]]:

@@ -17,7 +17,7 @@ from gantk.generators.devices import resolve_device
 from gantk.predictors.base import Predictor
 from gantk.predictors.resampling import resize
 from gantk.store.channels import colours
-from gantk.store.own_code import checksum_of, find_object, names_code
+from gantk.store.own_code import checksum_of, find_object, foreign, names_code
 from gantk.store.tensors import names_format
 
 if TYPE_CHECKING:
@@ -155,12 +155,8 @@ def _adopt(found: object, text: str) -> Predictor:
     if isinstance(found, torch.nn.Module):  # an instance takes images, whatever its signature says
         return FunctionPredictor(function, text)
     if not _needs_arguments(function):
-        try:
+        with foreign(f"The predictor {text!r}"):
             made = found()
-        except GantkError:
-            raise
-        except (Exception, SystemExit) as error:  # foreign code may raise anything, and scripts end by exit()
-            raise _raised(text, error) from error
         if isinstance(made, Predictor):
             return made
         if isinstance(made, Generator):
@@ -181,11 +177,6 @@ def _needs_arguments(function: Callable[..., Any]) -> bool:
     except (TypeError, ValueError):
         return True
     return any(p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
-
-
-def _raised(name: str, error: BaseException) -> GantkError:
-    first = (str(error).strip().splitlines() or [""])[0][:160]
-    return GantkError(f"The predictor {name!r} raised {type(error).__name__}: {first}.")
 
 
 class FunctionPredictor(Predictor):
@@ -241,12 +232,8 @@ class FunctionPredictor(Predictor):
         Raises:
             GantkError: it raised, said nothing, or gave class numbers, which do not tell how sure it was.
         """
-        try:
+        with foreign(f"The predictor {self.name!r}"):
             found = self.function(image_NCHW)
-        except GantkError:
-            raise
-        except (Exception, SystemExit) as error:  # foreign code may raise anything, and scripts end by exit()
-            raise _raised(self.name, error) from error
         if isinstance(found, Mapping) and isinstance(found.get("out"), Tensor) and found["out"].ndim == 4:
             found = found["out"]
         if found is None:

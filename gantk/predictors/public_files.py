@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from gantk.errors import GantkError
+from gantk.store.inside import regular_file
 from gantk.store.shipped import home
 
 FOLDER_VARIABLE = "GANTK_PREDICTORS"
@@ -24,7 +25,7 @@ def folders() -> list[Path]:
 def find_file(*names: str) -> Path | None:
     """The first file of one of the names in the folders of predictors."""
     files = (folder / name for folder in folders() for name in names)
-    return next((file for file in files if file.is_file()), None)
+    return next((file for file in files if regular_file(file).is_file()), None)
 
 
 def require_file(network: str, source: str, *names: str) -> Path:

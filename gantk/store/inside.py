@@ -112,14 +112,16 @@ def regular_file(path: str | os.PathLike[str]) -> Path:
     """`path`, unless it is something that must not be opened as a file; what is absent is for the reader to say.
 
     Raises:
-        GantkError: a named pipe, a socket, a device or a directory.
+        GantkError: a named pipe, a socket, a device or a directory, or a file of the kernel, which may never end.
     """
     try:
-        mode = os.stat(path).st_mode
+        about = os.stat(path)
+        kernels = not about.st_size and os.path.realpath(path).startswith(("/proc/", "/sys/"))
     except (OSError, ValueError):
         return Path(path)
-    if not stat.S_ISREG(mode):
-        raise GantkError(f"{os.fspath(path)} is {_kind(mode)}, where a file was expected: give a regular file.")
+    if kernels or not stat.S_ISREG(about.st_mode):
+        kind = "a file of the kernel" if kernels else _kind(about.st_mode)
+        raise GantkError(f"{os.fspath(path)} is {kind}, where a file was expected: give a regular file.")
     return Path(path)
 
 

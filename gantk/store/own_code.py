@@ -8,19 +8,21 @@ line gives `OwnCode`, a text that remembers where it came from and forgets it on
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from gantk.errors import UsageError, suggestion
+from gantk.errors import GantkError, UsageError, suggestion
 from gantk.store.inside import regular_file
 
+PACKAGE = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")  # where gantk is
 SHOWN = 12  # digits of a checksum in a message; all of it is compared
 
 
@@ -60,18 +62,42 @@ def find_object(name: str, what: str, code: bool = False) -> Any:
     if not code:
         refuse_untyped(name, what)
     module, _, attribute = name.rpartition(":")
-    try:
+    with foreign(f"{what} cannot be imported: it", UsageError):
         loaded = _from_file(Path(module)) if module.endswith(".py") else _from_name(module)
-    except (ImportError, OSError) as error:
-        raise UsageError(f"{what} cannot be imported: {error}.") from error
-    except (Exception, SystemExit) as error:  # foreign code may raise anything, and scripts end by exit()
-        reason = " ".join(str(error).split())[:160]
-        raise UsageError(f"{what} cannot be imported: {type(error).__name__}: {reason}.") from error
     if not hasattr(loaded, attribute):
         public = [key for key in vars(loaded) if not key.startswith("_")]
         raise UsageError(f"The module {module!r} has nothing called {attribute!r}.{suggestion(attribute, public)}")
     _ran[str(name)] = CodeRecord(str(name), _checksum(getattr(loaded, "__file__", None)))
     return getattr(loaded, attribute)
+
+
+@contextlib.contextmanager
+def foreign(whose: str, kind: type[GantkError] = GantkError) -> Iterator[None]:
+    """Around code of the user's own: whatever it raises is one sentence that says whose code it was.
+
+    Args:
+        whose: begins the sentence, such as "The predictor 'file.py:name'".
+        kind: of the error that it is.
+    """
+    try:
+        yield
+    except (GantkError, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # scripts end by exit(), and foreign code may raise anything
+        raise kind(f"{whose} raised {type(error).__name__}: {' '.join(str(error).split())[:160]}.") from error
+
+
+def culprit(error: BaseException) -> str:
+    """The file and line of the user's own code in which an error arose; "" where it arose in gantk or in a library."""
+    import sysconfig
+    import traceback
+
+    installed = tuple(sysconfig.get_paths().values())
+    frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    ours = [place for place, (file, _) in enumerate(frames) if file.startswith(PACKAGE)]
+    called = frames[ours[-1] + 1 :] if ours else []  # by the last function of gantk's
+    own = [f"{file}, line {line}" for file, line in called if os.path.isfile(file) and not file.startswith(installed)]
+    return own[-1] if own else ""
 
 
 def checksum_of(name: str) -> str | None:

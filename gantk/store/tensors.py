@@ -27,9 +27,13 @@ def header_of(form: str, version: int, fields: Mapping[str, object]) -> dict[str
 
 
 def names_format(path: str | os.PathLike[str], form: str) -> bool:
-    """Whether the first bytes of a file name a format of gantk's, whole or damaged; False where it cannot be read."""
+    """Whether the first bytes of a file name a format of gantk's, whole or damaged; False where it cannot be read.
+
+    Raises:
+        GantkError: it is no regular file.
+    """
     try:
-        with open(path, "rb") as file:
+        with open(regular_file(path), "rb") as file:
             return form.encode() in file.read(1 << 20)
     except OSError:
         return False

@@ -16,6 +16,7 @@ from gantk.errors import GantkError
 from gantk.runs.structure import Source, from_plain
 from gantk.store.json_values import Json, JsonTable, shown
 from gantk.store.memory import is_out_of_memory
+from gantk.store.own_code import culprit
 
 T = TypeVar("T")
 
@@ -77,6 +78,8 @@ def as_api_error(error: BaseException) -> ApiError:
         return ApiError(507, "The disk is full; nothing is lost: make room, and do it again.")
     if is_out_of_memory(error):
         return ApiError(507, "There is not enough memory for this, even with every cache emptied: show fewer samples.")
+    if own := culprit(error):
+        return ApiError(400, f"The code in {own}, raised {type(error).__name__}: {_first(error)}.")
     return ApiError(500, f"This is a defect of gantk ({type(error).__name__}): please report it.")
 
 

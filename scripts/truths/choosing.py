@@ -133,7 +133,7 @@ def on_rows(
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    return {"searches": searches(arguments.num), **moved(arguments.moved)}
+    return {**moved(arguments.moved), "searches": searches(arguments.num)}
 
 
 def show(result: dict[str, Any]) -> str:
