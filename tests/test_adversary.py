@@ -292,6 +292,7 @@ def test_a_chunk_of_two_gigabytes_in_a_small_picture_is_one_sentence(tmp_path: P
     ("read", "member"),
     [
         ("from gantk.store.bounded import read_npz; read_npz({})", "w.npy"),
+        ("from gantk.checkpoints.unpickle import read_pickle; read_pickle({})", "w.npy"),
         ("from gantk.lse.replay import read_session; read_session({})", "session.json"),
         ("from pathlib import Path; from gantk.ghfeat.pictures import Zip; Zip(Path({}))[0]", "a.png"),
     ],
@@ -310,7 +311,7 @@ def assert_refused(act: str, match: str) -> None:
     """A line of Python ends in a GantkError in a process that may take half a gigabyte beyond what it has."""
     script = (
         "import resource, sys\nimport numpy, PIL.PngImagePlugin\nfrom gantk.errors import GantkError\n"
-        "import gantk.pictures.opening, gantk.lse.replay\n"
+        "import gantk.pictures.opening, gantk.lse.replay, gantk.checkpoints.unpickle\n"
         "now = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
         "resource.setrlimit(resource.RLIMIT_AS, (now + (512 << 20),) * 2)\n"
         f"try:\n    {act}\nexcept GantkError as error:\n    print(error)\nelse:\n    sys.exit('not refused')\n"

@@ -136,6 +136,19 @@ def test_lists_and_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     ]
 
 
+def test_every_kind_that_is_read_counts_and_others_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A folder as a telephone leaves it: some pictures are HEIC, which nothing here decodes."""
+    for name in ("a.jfif", "b.GIF", "c.ppm", "d.png"):
+        form = {"jfif": "JPEG", "gif": "GIF", "ppm": "PPM", "png": "PNG"}[name.split(".")[1].lower()]
+        Image.new("RGB", (4, 4)).save(tmp_path / name, form)
+    assert [path.name for path in find_images(tmp_path)] == ["a.jfif", "b.GIF", "c.ppm", "d.png"]
+    assert "left out" not in capsys.readouterr().err
+    for name in ("e.HEIC", "f.heic", "g.avif", "._h.heic"):
+        (tmp_path / name).write_bytes(b"....ftyp")
+    assert len(find_images(tmp_path)) == 4
+    assert "3 pictures of kinds that are not read (.avif, .heic) are left out: save them" in capsys.readouterr().err
+
+
 def test_fitting() -> None:
     wide = np.zeros((8, 16, 3), np.uint8)
     wide[:, 4:12] = 200

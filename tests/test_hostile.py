@@ -321,6 +321,17 @@ def test_containers_that_unfold_or_contain_themselves():
         check_expansion(source, loop)
 
 
+def test_what_a_file_shares_is_converted_once():
+    """Six lists of eight times the one before are a kilobyte, and 262144 arrays to whoever walks them."""
+    array = foreign.torch_file(torch.ones(1))
+    value = unpickle.decode(memoryview(array), "x").value
+    for _ in range(6):
+        value = [value] * 8
+    made = unpickle.plain(value, pickle_machine.Source("x", len(array)))
+    assert made[0] is made[7] and made[0][1] is made[7][6]
+    assert made[0][0][0][0][0][0].tolist() == [1.0]
+
+
 def test_shapes_that_cannot_be_written_out(tmp_path):
     head = b"\x80\x02" + DOUBLING + b"cnumpy.core.numeric\n_frombuffer\n(C\x00cnumpy\ndtype\nX\x02\0\0\0f4\x85Rh\x00"
     refused(head + b"X\x01\0\0\0CtR.", tmp_path, "unfold|a tuple is no shape")

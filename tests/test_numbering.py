@@ -177,3 +177,20 @@ def test_quality_of_the_seeds_that_are_listed() -> None:
     assert (more.found.samples, more.found.reals) == (16, 12), "as many as are listed, however few images there are"
     with pytest.raises(UsageError, match="seeds 1-4 is for a generator, and MODEL is a set of images"):
         gantk.quality.measure(images, reals, demo, seeds="1-4")
+
+
+@pytest.mark.parametrize("seed", [2**63, 2**64])
+def test_a_seed_beyond_all_is_too_large(seed: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """The largest is no round number, so that no help text has it; the sentence does."""
+    assert run(["synthesize", "demo", "-N", "1", "--seed", str(seed)]) == 2
+    assert f"--seed is {seed}, which is too large: give at most {2**63 - 1}" in capsys.readouterr().err
+
+
+def test_truncation_under_the_words_of_the_originals(tmp_path: Path) -> None:
+    line = ["synthesize", "demo", "-N", "1", "--latents", "wp", "--skip-image"]
+    found = []
+    for word in ("--truncation", "--trunc", "--truncation-psi", "--truncation_psi"):
+        out = tmp_path / word.strip("-")
+        assert run([*line, word, "0.5", "-o", str(out)]) == 0
+        found.append(np.load(out / "wp.npy"))
+    assert all(np.array_equal(wp, found[0]) for wp in found)

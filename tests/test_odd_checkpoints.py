@@ -597,6 +597,15 @@ def test_a_known_name_wins_over_a_folder(tmp_path, monkeypatch):
         load_generator("./demo")
 
 
+@pytest.mark.parametrize("name", ["", " "])
+def test_a_model_without_a_name_is_not_the_current_folder(name, tmp_path, monkeypatch):
+    written(tmp_path, rosinality(), "only.pt")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="No model is named"):
+        load_generator(name)
+    assert load_generator(".").spec.resolution == 16
+
+
 def test_file_names_with_question_marks_and_without_utf8(tmp_path):
     data = foreign.rosinality_file()
     for name in (b"what?label_dim=3.pt", b"r\xe9seau.pt"):

@@ -22,6 +22,7 @@ from gantk.runs.runner import Plan
 from gantk.slurm.batch import batch_files, folder_of, submit_script
 from gantk.slurm.chain import kept_chain
 from gantk.slurm.estimates import Estimate, estimated, limited, slurm_time
+from gantk.slurm.page import Part, _with_log
 from gantk.slurm.pipelines import PIPELINES
 from gantk.slurm.results import ChainResult
 from gantk.slurm.settings import JobSettings, read_settings
@@ -382,3 +383,27 @@ def test_estimates_are_asked_for_once_and_kept(
     (tmp_path / "b.toml").write_text('[slurm]\nmodel = "there-is-none"\noutput-dir = "runs/y"\n')
     code, _, error = gantk_command("slurm", "synthesize", "--config", "b.toml", "--estimate")
     assert code == 0 and "No estimate of `gantk synthesize there-is-none" in error
+
+
+@pytest.mark.parametrize(
+    ("log", "error"),
+    [
+        ("demo: reading\nError: The disk is full.\n", "The disk is full."),
+        ("Error: No such model.\nslurmstepd: error: *** JOB 7 ON n1 CANCELLED AT 2026-01-01 ***\n\n", "No such model."),
+        ("slurm_script: line 20: gantk: command not found\n", "slurm_script: line 20: gantk: command not found"),
+        ("/usr/bin/python: No module named gantk\r\n", "/usr/bin/python: No module named gantk"),
+        (
+            "Traceback ...\nModuleNotFoundError: No module named 'torch'\n",
+            "ModuleNotFoundError: No module named 'torch'",
+        ),
+        ("x\nslurmstepd: error: Detected 1 oom_kill event in StepId=7.0.\n", "slurmstepd: error: Detected 1 oom_kill"),
+        ("x" * 200_000 + "\nError: late\n", "late"),
+        ("synthesize: 12 % (3/24 img)\n", None),
+        ("\xff\n", None),
+        ("", None),
+    ],
+)
+def test_a_task_that_never_began_is_known_by_the_end_of_its_log(log: str, error: str | None, tmp_path: Path) -> None:
+    (tmp_path / "x.log").write_bytes(log.encode("latin-1"))
+    part = _with_log(Part("0/2"), tmp_path / "x.log")
+    assert part.state == ("waiting" if error is None else "failed") and part.error.startswith(error or "")

@@ -24,6 +24,8 @@ SAVED = {
     "CRLF": lambda text: text.replace("\n", "\r\n").encode(),
     "semicolons": lambda text: text.replace(",", ";").encode(),
     "decimal commas": lambda text: text.replace(",", ";").replace(".5", ",5").encode("utf-8-sig"),
+    "Excel's sign": lambda text: b"sep=;\r\n" + text.replace(",", ";").replace("\n", "\r\n").encode(),
+    "Excel's tab": lambda text: b"\xef\xbb\xbfsep=\t\n" + text.replace(",", "\t").encode(),
     "tabs": lambda text: text.replace(",", "\t").encode(),
     "quoted": lambda text: "\n".join(
         ",".join(f'"{cell}"' for cell in line.split(",")) for line in text.splitlines()
@@ -46,6 +48,11 @@ def test_every_reader_of_tables_takes(how: str, tmp_path: Path) -> None:
     np.testing.assert_array_equal(columns["age"], [0, 1.5])
     table = label_table(tmp_path / "labels.csv").of(["a.png", "c.png"])
     np.testing.assert_array_equal(table.numbers["age"], [0.5, 2])
+
+
+def test_lines_are_counted_from_the_one_that_says_the_sign(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("\nsep=,\nname,x\na,1\n")
+    assert read_rows(tmp_path / "t.csv") == [(3, ["name", "x"]), (4, ["a", "1"])]
 
 
 def test_a_column_name_too_long_for_files_is_said(tmp_path: Path) -> None:

@@ -187,6 +187,8 @@ def find_model(
     from gantk.store.own_code import names_code
 
     name, told = (name_or_path, {}) if isinstance(name_or_path, Path) else split_model(name_or_path)
+    if isinstance(name, str) and not name.strip():  # a variable of the shell that is not set, not the current folder
+        raise UsageError("No model is named: give a checkpoint's path, or a name from `gantk models list`.")
     if isinstance(name, str) and is_address(name):
         told = parse_address(name).facts
     for key, value in (facts or {}).items():

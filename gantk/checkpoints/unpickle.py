@@ -339,6 +339,8 @@ def _read_npz(data: memoryview, source: Source) -> dict[str, StoredArray]:
             for member in archive.infolist():
                 source.spend(member.file_size)
                 found[member.filename.removesuffix(".npy")] = stored(source, npy_of(archive.read(member)))
+    except MemoryError as error:  # an LZMA member names the size of its dictionary itself
+        raise source.damaged("its arrays ask for more memory to be unfolded than there is") from error
     except DAMAGED_ZIP as error:
         raise source.damaged(f"its arrays are not readable ({clipped(error)})") from error
     return found
@@ -385,14 +387,27 @@ def is_pickled_npy(path: str | Path) -> bool:
 
 
 def plain(value: object, source: Source) -> Any:
-    """Arrays in a tree of containers as numpy arrays, bytes as bytes."""
+    """Arrays in a tree of containers as numpy arrays, bytes as bytes.
+
+    What a file refers to several times is converted once and shared, so that the work does not grow beyond the file.
+    """
+    return _plain(value, source, {})
+
+
+def _plain(value: object, source: Source, made: dict[int, object]) -> object:
+    if id(value) in made:  # it lives as long as the tree that is walked
+        return made[id(value)]
+    found: object = value
     if isinstance(value, Stored):
-        return value.array()
-    if isinstance(value, dict):
-        return {key: plain(item, source) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(plain(item, source) for item in value)
-    if isinstance(value, memoryview):
+        found = value.array()
+    elif isinstance(value, dict):
+        found = {key: _plain(item, source, made) for key, item in value.items()}
+    elif isinstance(value, list | tuple):
+        found = type(value)(_plain(item, source, made) for item in value)
+    elif isinstance(value, memoryview):
         source.spend(len(value))
-        return bytes(value)
-    return value
+        found = bytes(value)
+    else:
+        return value
+    made[id(value)] = found
+    return found

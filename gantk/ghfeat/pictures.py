@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.errors import GantkError, UsageError
-from gantk.pictures.folders import SUFFIXES, pictures_below
+from gantk.pictures.folders import SUFFIXES, pictures_in_order
 from gantk.pictures.opening import open_picture, picture_sides
 from gantk.store.bounded import DAMAGED_ZIP, check_member, check_members
 from gantk.store.channels import rgb
@@ -96,7 +96,7 @@ def find_images(path: Path) -> list[Path]:
         GantkError: a list cannot be read.
     """
     if path.is_dir():
-        inside = sorted(pictures_below(path))
+        inside = pictures_in_order(path)
         if not inside:
             raise UsageError(f"the folder {path} has no images in it ({', '.join(SUFFIXES)})")
         return inside

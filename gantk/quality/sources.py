@@ -20,7 +20,7 @@ from gantk.codes.source import CodeSource
 from gantk.errors import UsageError
 from gantk.generators.base import Generator
 from gantk.generators.devices import resolve_device
-from gantk.pictures.folders import SUFFIXES, pictures_below
+from gantk.pictures.folders import SUFFIXES, pictures_below, pictures_in_order
 from gantk.pictures.images import as_saved, to_rgb8
 from gantk.pictures.opening import open_picture
 from gantk.predictors.base import Predictor
@@ -53,7 +53,7 @@ def read_folder(name: str | Path) -> Pictures:
         UsageError: it does not exist, or has none.
     """
     path = Path(name)
-    files = tuple(sorted(pictures_below(path)))
+    files = tuple(pictures_in_order(path))
     if not files:
         what = f"has no images ({', '.join(SUFFIXES)})" if path.is_dir() else "does not exist"
         raise UsageError(f"The folder {path} {what}: give a folder of images, or a generator.")

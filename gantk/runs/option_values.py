@@ -61,8 +61,9 @@ def check_single(field: Field, value: object, typed: object = None) -> None:
     largest = about.most if about.most is not None else (LARGEST_INT if field.kind is int else LARGEST_FLOAT)
     smallest = about.least if about.least is not None else -largest
     beyond = (about.above is not None and number <= about.above) or (about.below is not None and number >= about.below)
-    if not beyond and about.most is None and number > largest:  # a bound that the option's own range does not tell
-        raise UsageError(f"{field.dashed} is {shown}, which is too large: give at most {largest:.12g}.")
+    if not beyond and number > largest >= LARGEST_INT:  # a bound that the option's own range does not tell
+        most = f"{largest:.12g}" if isinstance(largest, float) else str(largest)
+        raise UsageError(f"{field.dashed} is {shown}, which is too large: give at most {most}.")
     if not beyond and about.least is None and about.above is None and number < smallest:
         raise UsageError(f"{field.dashed} is {shown}, which is too small: give at least {smallest:.12g}.")
     if beyond or not smallest <= number <= largest:

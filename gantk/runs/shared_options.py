@@ -47,7 +47,7 @@ class TruncationOptions(Options):
     truncation: str | None = option(
         None,
         "Truncation: 0.7, 0.7:8 (psi:rows) or none.",
-        originals=("--trunc",),
+        originals=("--trunc", "--truncation-psi"),
         metavar="PSI[:ROWS]",
         default_text="what the model's file recommends",
         number=float,

@@ -7,6 +7,7 @@ by its log. The queue is what the scheduler said when it was last asked (`gantk 
 
 from __future__ import annotations
 
+import os
 import posixpath
 import re
 from collections.abc import Mapping, Sequence
@@ -24,6 +25,16 @@ from gantk.store.chunks import Grid, Shard, parse_shard, shard_range
 from gantk.store.inside import inside
 
 MOST_BARS = 64
+_LONGEST_END = 1 << 16  # bytes of a log that are read
+_LONGEST_ERROR = 200
+_AGAIN = "queued again."  # what a batch file says when the time is up
+_SCHEDULER = ("slurmstepd: ", "srun: ")
+# How shells, Python and slurm end a log of a job whose command never began, or was ended from outside.
+_FAILED = re.compile(
+    r": (command not found|No such file or directory|Permission denied|No module named \S+)$"
+    r"|^\w*(Error|Exception): |(?i:oom[-_ ]?kill|out of memory)"
+    r"|CANCELLED AT (?!.*(PREEMPTION|REQUEUE|NODE FAILURE))"
+)
 ENDED = frozenset(
     {"COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY", "BOOT_FAIL", "DEADLINE"}
 )
@@ -112,10 +123,29 @@ def _with_log(part: Part, log: Path) -> Part:
     """A part that has not begun although its log ends with an error has failed."""
     if part.state != "waiting" or not log.is_file():
         return part
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    if not lines or not lines[-1].startswith("Error: "):
-        return part
-    return replace(part, state="failed", error=lines[-1].removeprefix("Error: "), attempts=1)
+    error = _last_error(_end_of(log))
+    return part if error is None else replace(part, state="failed", error=error, attempts=1)
+
+
+def _end_of(log: Path) -> str:
+    """The last lines of a log, which may be as long as a job ran."""
+    with open(log, "rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _LONGEST_END))
+        return file.read(_LONGEST_END).decode(errors="replace")
+
+
+def _last_error(text: str) -> str | None:
+    """What a log ends with, where that is an error: gantk's own, else the shell's, Python's or slurm's."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    told = [line for line in lines if not line.startswith(_SCHEDULER)]
+    if told and told[-1].endswith(_AGAIN):
+        return None
+    for line in (*told[-1:], *lines[-1:]):
+        if line.startswith("Error: "):
+            return line.removeprefix("Error: ")
+        if _FAILED.search(line):
+            return line[:_LONGEST_ERROR]
+    return None
 
 
 def _parts(folder: Path, command: str, count: int) -> tuple[Part, ...]:

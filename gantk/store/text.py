@@ -17,6 +17,7 @@ from typing import Literal
 
 from gantk.store.inside import regular_file
 
+_EXCEL = re.compile(r"sep=([,;\t])")
 _DECIMAL_COMMA = re.compile(r"\s*[-+]?\d*,\d+([eE][-+]?\d+)?\s*")
 
 
@@ -45,14 +46,16 @@ def read_rows(path: str | os.PathLike[str]) -> list[tuple[int, list[str]]]:
     """The rows of a CSV file that are not empty, each with the number of its line.
 
     Cells are separated by commas, or by semicolons or tabs where the first line has these and no comma; numbers between
-    semicolons may have decimal commas.
+    semicolons may have decimal commas. Excel's first line `sep=;` says the sign and is no row.
     """
     lines = io.StringIO(read_text(path), newline="")  # of \n and \r alone: cells may hold other ends of lines
     first = next((line for line in lines if line.strip()), "")
     lines.seek(0)
-    sign = next((sign for sign in ",;\t" if sign in first), ",")
+    said = _EXCEL.fullmatch(first.strip(" \r\n"))
+    sign = said[1] if said else next((sign for sign in ",;\t" if sign in first), ",")
     reader = csv.reader(lines, delimiter=sign)
     rows = [(reader.line_num, row) for row in reader if any(map(str.strip, row))]
+    rows = rows[1:] if said else rows
     if sign == ";":
         rows = [(line, [c.replace(",", ".") if _DECIMAL_COMMA.fullmatch(c) else c for c in row]) for line, row in rows]
     return rows
