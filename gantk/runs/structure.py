@@ -8,6 +8,7 @@ the result, or by the author of the result, and is checked when it is read.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import os
 import types
@@ -23,6 +24,7 @@ import numpy.typing as npt
 from gantk.errors import GantkError, StoreError, suggestion
 from gantk.store.channels import viewable
 from gantk.store.files import load_npy, save_npy, write_atomic
+from gantk.store.hints import type_hints
 from gantk.store.inside import inside
 from gantk.store.json_values import shown
 
@@ -208,7 +210,7 @@ def from_plain(kind: Any, plain: object, source: Source, place: str = "") -> Any
     if dataclasses.is_dataclass(kind):
         return _record(kind, plain, source, place)
     if typing.is_typeddict(kind):
-        return _entries(typing.get_type_hints(kind), plain, source, place)
+        return _entries(type_hints(kind), plain, source, place)
     if origin is list:
         return list(_tuple((*typing.get_args(kind), ...), plain, source, place))
     if origin is tuple:
@@ -307,8 +309,9 @@ def _dotted(place: str, name: str) -> str:
     return f"{place}.{name}".lstrip(".")
 
 
+@functools.cache
 def _hints(kind: type) -> Mapping[str, Any]:
-    hints = typing.get_type_hints(kind)
+    hints = type_hints(kind)
     return {f.name: hints[f.name] for f in dataclasses.fields(kind)}
 
 

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import NoReturn, NotRequired, TypedDict, TypeVar
 
 from gantk.errors import GantkError
+from gantk.store.hints import type_hints
 from gantk.store.json_values import Json, JsonTable
 from gantk.store.memory import is_out_of_memory
 
@@ -166,7 +167,7 @@ def _structure(kind: object, value: object, where: str) -> object:
 def _dataclass(kind: type, value: object, where: str) -> object:
     if not isinstance(value, dict):
         raise ApiError(400, f"{where} must be an object, not {_show(value)}.")
-    hints = typing.get_type_hints(kind)
+    hints = type_hints(kind)
     fields = {field.name: field for field in dataclasses.fields(kind)}
     unknown = sorted(set(value) - set(fields))
     if unknown:
