@@ -123,6 +123,12 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 
 
 @pytest.fixture
+def few_renders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`lse evaluate` scores the bundled segmenter itself on a few renders, which else takes longer than all it does."""
+    monkeypatch.setattr("gantk.lse.scoring.RENDERS", 50)
+
+
+@pytest.fixture
 def gantk_command(capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[..., tuple[int, str, str]]]:
     """Run `gantk WORDS...` in this process as the console script would: returns exit code, stdout, stderr."""
     from gantk.cli.main import run

@@ -40,6 +40,7 @@ def test_the_example_of_the_design_on_demo() -> None:
     assert "8 images" in repr(head) and "<iframe" in head._repr_html_()
 
 
+@pytest.mark.usefixtures("few_renders")
 def test_a_result_is_a_head_wherever_one_is_wanted(few: tuple[gantk.Generator, object], tmp_path: Path) -> None:
     g, found = few
     assert found.head.name == "n4-r0" and [row.shots for row in found.shots] == [1, 4]  # type: ignore[attr-defined]

@@ -18,8 +18,9 @@ import gantk
 from gantk.generators.arguments import check_arguments, described
 from gantk.lse.options import FewshotOptions
 from gantk.quality.sources import images_of
-from gantk.runs.options import changed, fields_of, options_hints
+from gantk.runs.options import changed, fields_of
 from gantk.runs.table import TASKS, find_task
+from gantk.store.hints import type_hints
 from gantk.store.lazy import resolve
 
 VERBS = {name: resolve(find_task(name).verb) for name in TASKS}
@@ -118,7 +119,7 @@ def test_numbers_of_numpy_are_numbers(name: str) -> None:
 @pytest.mark.parametrize("name", TASKS)
 def test_truncations_and_labels_are_taken_as_they_are(name: str) -> None:
     kind = find_task(name).options
-    hints = options_hints(kind)
+    hints = type_hints(kind)
     if "truncation" in hints:
         for given, text in (
             (0.7, "0.7"),

@@ -21,6 +21,7 @@ from typing import Any, Literal, TypedDict, TypeVar, Union, Unpack
 
 from gantk.errors import UsageError, suggestion
 from gantk.runs.option_values import AUTO, AUTOMATIC, check_value, wanted
+from gantk.store.hints import type_hints
 
 LARGEST_SEED = 2**63 - 1
 
@@ -171,7 +172,7 @@ def fields_of(options: type) -> tuple[Field, ...]:
 
 @cache
 def _fields_of(options: type) -> tuple[Field, ...]:
-    hints = options_hints(options)
+    hints = type_hints(options)
     found = []
     for field in dataclasses.fields(options):
         about = field.metadata.get("about")
@@ -184,12 +185,6 @@ def _fields_of(options: type) -> tuple[Field, ...]:
         instead = _instead(hints[field.name], about) if kind is str and not several else ()
         found.append(Field(field.name, about, default, kind, several, pair, optional, instead))
     return tuple(found)
-
-
-# Any: annotations, as below
-def options_hints(options: type) -> dict[str, Any]:
-    """The types of the fields of an options class, by name."""
-    return typing.get_type_hints(options)
 
 
 def _instead(hint: Any, about: About) -> tuple[type, ...]:

@@ -23,6 +23,7 @@ import numpy.typing as npt
 from gantk.errors import GantkError, StoreError, suggestion
 from gantk.store.channels import viewable
 from gantk.store.files import load_npy, save_npy, write_atomic
+from gantk.store.hints import type_hints
 from gantk.store.inside import inside
 from gantk.store.json_values import shown
 
@@ -224,7 +225,7 @@ def from_plain(kind: Any, plain: object, source: Source, place: str = "") -> Any
     if dataclasses.is_dataclass(kind):
         return _record(kind, plain, source, place)
     if typing.is_typeddict(kind):
-        return _entries(typing.get_type_hints(kind), plain, source, place)
+        return _entries(type_hints(kind), plain, source, place)
     if origin is list:
         return list(_tuple((*typing.get_args(kind), ...), plain, source, place))
     if origin is tuple:
@@ -303,7 +304,7 @@ def _is_of_numbers(dtype: np.dtype[Any], kind: Any) -> bool:
 
 # Any: a dataclass, of which Python has no type either
 def _record(kind: Any, plain: object, source: Source, place: str) -> Any:
-    hints = typing.get_type_hints(kind)
+    hints = type_hints(kind)
     unset = dataclasses.MISSING
     optional = {f.name for f in dataclasses.fields(kind) if (f.default, f.default_factory) != (unset, unset)}
     hints = {f.name: hints[f.name] for f in dataclasses.fields(kind)}

@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from gantk.errors import UsageError
 from gantk.runs.option_values import AUTO, said_of
-from gantk.runs.options import Options, changed, fields_of, options_hints
+from gantk.runs.options import Options, changed, fields_of
 from gantk.runs.shared_options import RunOptions
+from gantk.store.hints import type_hints
 from gantk.store.lazy import resolve
 
 if TYPE_CHECKING:
@@ -269,7 +270,7 @@ def with_options(
     """
     names = {each.name for each in taken}
     fields = [field for field in fields_of(options) if not (field.about.hidden or field.name in names)]
-    hints = options_hints(options)
+    hints = type_hints(options)
     empty = inspect.Parameter.empty
     keywords: list[tuple[str, object, object]] = []
     for field in fields:

@@ -13,6 +13,7 @@ import numpy as np
 
 from gantk.runs.structure import Image, Strip
 from gantk.runs.walk import Walk
+from gantk.store.hints import type_hints
 from gantk.store.inside import inside
 
 T = TypeVar("T")
@@ -27,7 +28,7 @@ def part(kind: type[T], entry: Mapping[str, Any], directory: Path, **given: obje
     Raises:
         KeyError, TypeError, ValueError, AssertionError: an entry is missing or of another kind.
     """
-    hints = typing.get_type_hints(kind)
+    hints = type_hints(kind)
     for field in dataclasses.fields(kind):  # type: ignore[arg-type]  # a dataclass, of which Python has no type
         hint = hints[field.name]
         if field.name in given or (field.name not in entry and field.default is not dataclasses.MISSING):
