@@ -321,11 +321,6 @@ def difference(earlier: Mapping[str, Json], now: Mapping[str, Json]) -> str | No
     return next((name for name in names if earlier.get(name) != now.get(name)), None)
 
 
-def holds_run(directory: Path, stem: str) -> bool:
-    """Whether a run of a command, or a shard of one, is in a directory."""
-    return any(path.exists() for path in manifest_paths(directory, stem))
-
-
 def holds_another(directory: Path, stem: str, identity: JsonTable) -> bool:
     """Whether a run of a command is in a directory that is another one altogether."""
     found = [readable(path) for path in manifest_paths(directory, stem)]
