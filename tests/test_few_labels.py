@@ -16,7 +16,7 @@ from test_imagenet import published_state
 
 from gantk.errors import GantkError, UsageError
 from gantk.predictors.efficientnet_lite import ImageNet
-from gantk.predictors.few_label_files import save_few_labels
+from gantk.predictors.few_label_files import write_few_labels
 from gantk.predictors.few_labels import FewLabels, fitted, train_on_codes
 from gantk.predictors.label_files import read_labels
 from gantk.predictors.linear_probe import SHRINKAGES, area, fit_probe, suggest, wilson
@@ -252,7 +252,7 @@ def test_a_predictor_of_images_is_saved_and_read(
     assert ((score[18:, 0] > 0.5).numpy() == (has[18:] == 1)).all(), "images that had no label are told right"
     assert not hasattr(made, "attributes_of_codes"), "it reads images"
     assert set(made.suggest(score, 3)) < set(range(24))
-    path = save_few_labels(tmp_path / "corner.safetensors", made)
+    path = write_few_labels(tmp_path / "corner.safetensors", made.info, made.weight_AD.numpy(), made.bias_A.numpy())
     monkeypatch.setattr(ImageNet, "from_file", classmethod(lambda cls, path=None: network))
     again = load_predictor(path)
     assert isinstance(again, FewLabels) and again.info == made.info
@@ -276,7 +276,7 @@ def test_a_predictor_of_maps_needs_no_images_and_knows_its_generator(tmp_path: P
     assert not made.info.mirrored
     with pytest.raises(GantkError, match="not images"):
         made.attributes(torch.zeros(1, 3, 16, 16))
-    path = save_few_labels(tmp_path / "bright.safetensors", made)
+    path = write_few_labels(tmp_path / "bright.safetensors", made.info, made.weight_AD.numpy(), made.bias_A.numpy())
     again = load_predictor(path, generator=generator)
     assert isinstance(again, FewLabels)
     assert torch.allclose(again.attributes_of_codes(wp), score, rtol=1e-5, atol=1e-6)

@@ -106,7 +106,7 @@ def test_singular_directions_need_no_metric(generator: gantk.Generator, tmp_path
 
 @pytest.fixture(autouse=True)
 def _no_lpips(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gantk.predictors.lpips.has_files", lambda net: False)
+    monkeypatch.setattr("gantk.predictors.lpips.has_files", lambda: False)
     monkeypatch.setattr("gantk.predictors.efficientnet_lite.located", lambda: None)
 
 

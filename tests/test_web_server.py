@@ -586,6 +586,7 @@ def test_14_a_failed_job_is_a_sentence_and_the_engine_lives_on(capsys: pytest.Ca
     codes = [(job.error or {})["code"] for job in jobs]
     assert "disk is full" in (jobs[3].error or {})["message"]
     assert codes == ["bad_value", "defect", "memory", "memory"] and "secret" not in str(jobs[1].error)
+    assert "Own code failed (KeyError)" in str(jobs[1].error), "the code of this test is not gantk's"
     assert "KeyError" in capsys.readouterr().err
 
 

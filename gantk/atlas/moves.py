@@ -39,7 +39,6 @@ class Samples:
         z_ND: where it is known; directions of z need it.
         wp_NLD: after truncation.
         label: of a conditional network.
-        noise: as `synthesize` takes it.
         batch_size: images at a time.
     """
 
@@ -48,7 +47,6 @@ class Samples:
     z_ND: Tensor | None = None
     truncation: Truncation | None = None
     label: Tensor | None = None
-    noise: str = "const"
     batch_size: int = 16
 
     def __len__(self) -> int:
@@ -62,7 +60,7 @@ class Samples:
 
     def images(self) -> Tensor:
         """As they are, [N, C, H, W]."""
-        return self.generator.synthesize(self.wp_NLD, noise=self.noise)
+        return self.generator.synthesize(self.wp_NLD)
 
 
 def draw_samples(
@@ -70,7 +68,6 @@ def draw_samples(
     num: int,
     seed: int = 0,
     truncation: Truncation | None = None,
-    noise: str = "const",
     batch_size: int = 16,
     start: int = 0,
     listed: GivenCodes | None = None,
@@ -83,7 +80,7 @@ def draw_samples(
             z_ND = torch.from_numpy(np.array(listed.array)).to(z_ND)
         label = generator.sample_label(num, seed=seed, start=start)
         wp_NLD = generator.expand(generator.map(z_ND, label), truncation).contiguous()
-    return Samples(generator, wp_NLD, z_ND, truncation, label, noise, batch_size)
+    return Samples(generator, wp_NLD, z_ND, truncation, label, batch_size)
 
 
 class Move(Protocol):
@@ -155,7 +152,7 @@ class DirectionMove:
         return tuple(new if layer.row in rows else old for layer, old, new in pairs)
 
     def images(self, samples: Samples, strength_N: Tensor, rows: Rows = None) -> Tensor:
-        return samples.generator.synthesize(self.codes(samples, strength_N, rows), noise=samples.noise)
+        return samples.generator.synthesize(self.codes(samples, strength_N, rows))
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,12 +181,10 @@ class WeightMove:
 
     def images(self, samples: Samples, strength_N: Tensor, rows: Rows = None) -> Tensor:
         deltas: dict[str | int, tuple[Tensor, Tensor | float]] = {self.layer: (self.delta_OIKK, strength_N)}
-        return samples.generator.synthesize(samples.wp_NLD, noise=samples.noise, weight_deltas=deltas)
+        return samples.generator.synthesize(samples.wp_NLD, weight_deltas=deltas)
 
 
-def moves_of(
-    generator: Generator, direction: Direction, system: str, name: str | None = None
-) -> Iterator[DirectionMove]:
+def moves_of(generator: Generator, direction: Direction, system: str) -> Iterator[DirectionMove]:
     """Every vector of a direction as a move; its unit is one standard deviation of the codes along it.
 
     Raises:
@@ -203,8 +198,7 @@ def moves_of(
         styled = generator.styled_layers
         cuts = np.cumsum([layer.style_dim for layer in styled])[:-1]
     for pick, spread in enumerate(spread_K):
-        title = name or direction.name
-        title = title if len(direction) == 1 else f"{title}:{pick}"
+        title = direction.name if len(direction) == 1 else f"{direction.name}:{pick}"
         if direction.space == "s":
             touched = [part.any() for part in np.split(direction.vectors[pick], cuts)]
             chosen = range(len(styled)) if direction.layers is None else direction.layers

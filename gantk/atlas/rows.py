@@ -94,4 +94,4 @@ def _moved(move: DirectionMove, samples: Samples, sign_N: npt.NDArray[np.float64
 
 
 def _read(samples: Samples, predictor: Predictor, wp_NLD: torch.Tensor) -> npt.NDArray[np.float32]:
-    return attributes_at(samples.generator, predictor, wp_NLD, samples.noise, samples.batch_size)
+    return attributes_at(samples.generator, predictor, wp_NLD, samples.batch_size)

@@ -20,7 +20,6 @@ from gantk.atlas.judges import Judge
 from gantk.atlas.moves import Samples, code_space
 from gantk.atlas.rows import middle_convolutions, rows_by_rescoring, thirds
 from gantk.codes.directions import Direction
-from gantk.codes.entries import Entry
 from gantk.codes.given import GivenCodes
 from gantk.comparators.options import GanspaceOptions, SefaOptions
 from gantk.errors import GantkError, StoreError
@@ -276,12 +275,6 @@ _SOURCES: dict[str, Callable[[Ground], Found]] = {
     "encoder": _encoder,
 }
 SYSTEMS = tuple(_SOURCES)
-
-
-def given_source(entries: Sequence[Entry]) -> SourceFound:
-    """Directions that were given."""
-    directions = tuple(entry.alone() for entry in entries)
-    return SourceFound(system="given", directions=directions, weights=(), passes=0, note="")
 
 
 def _each(

@@ -21,7 +21,7 @@ from gantk.atlas.moves import Samples, code_space, random_moves
 from gantk.atlas.options import AtlasOptions
 from gantk.atlas.pace import passes_of, seconds_of_pass, told
 from gantk.atlas.plan import AtlasFacts, Floor, Sizes, compared, held_out, moves_in, sizes_of
-from gantk.atlas.sources import SYSTEMS, Ground, find_source, given_source
+from gantk.atlas.sources import SYSTEMS, Ground, find_source
 from gantk.atlas.yardstick import Settings, Yardstick
 from gantk.codes.entries import entries_of
 from gantk.codes.latents import parse_truncation
@@ -82,7 +82,8 @@ def chart(
             make = lambda name=name: find_source(name, ground)  # noqa: E731
             sources.append(store.part(f"source-{name}", SourceFound, make))
     if directions:
-        sources.append(given_source(entries_of(directions, generator)))
+        given = tuple(entry.alone() for entry in entries_of(directions, generator))
+        sources.append(SourceFound(system="given", directions=given, weights=(), passes=0, note=""))
     moves = list(moves_in(generator, sources))
     if not moves:
         notes = " ".join(source.note for source in sources)

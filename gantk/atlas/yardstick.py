@@ -327,7 +327,7 @@ class _Places:
 
     def before(self, image: Tensor, part: Samples) -> None:
         if self.judge.segmenter is not None:
-            self._before = self._classes(image, part.generator, part.wp_NLD, part.noise)
+            self._before = self._classes(image, part.generator, part.wp_NLD)
 
     def after(self, image: Tensor, base: Tensor, move: Move, part: Samples, strength_N: Tensor) -> None:
         square_NHW = (image - base).float().square().mean(1) / 4
@@ -339,7 +339,7 @@ class _Places:
         if self.judge.sees_images:
             after = self.judge.classes(image)
         elif (codes := move.codes(part, strength_N)) is not None:
-            after = self._classes(image, part.generator, codes, part.noise)
+            after = self._classes(image, part.generator, codes)
         for seen in (self._before, after):
             flat = seen.flatten().cpu()
             sums = torch.bincount(flat, square_NHW.flatten().cpu().double(), minlength=len(self.inside_R))
@@ -347,11 +347,11 @@ class _Places:
             self.area_R += torch.bincount(flat, minlength=len(self.area_R)).double().numpy() / 2
         self.pixels += self._before.numel()
 
-    def _classes(self, image: Tensor, generator: Generator, codes: WpOrStyles, noise: str) -> Tensor:
+    def _classes(self, image: Tensor, generator: Generator, codes: WpOrStyles) -> Tensor:
         assert self.judge.segmenter is not None
         if self.judge.sees_images:
             return self.judge.classes(image)
-        logit = self.judge.segmenter.segment_codes(generator, codes, noise=noise)
+        logit = self.judge.segmenter.segment_codes(generator, codes)
         return resize(logit, *image.shape[-2:]).argmax(1)
 
     def result(self) -> Where:

@@ -55,7 +55,7 @@ def command(output_dir: str, model: str, predictor: str | None, full: bool, seed
     again = ["--overwrite"] if overwrite else []
 
     def call(words: Sequence[str]) -> None:
-        label = ["--label", "random"] if model in words and conditional and _has_option(words, "--label") else []
+        label = ["--label", "random"] if model in words and conditional and _takes_label(words) else []
         call_command([*words, *label, *again])
 
     def say(line: str) -> None:
@@ -70,8 +70,8 @@ def command(output_dir: str, model: str, predictor: str | None, full: bool, seed
     click.echo(f"Open {directory / 'index.html'}")
 
 
-def _has_option(words: Sequence[str], option: str) -> bool:
-    """Whether the command that `words` begin with has an option of this name."""
+def _takes_label(words: Sequence[str]) -> bool:
+    """Whether the command that `words` begin with draws samples of a class."""
     from gantk.cli.main import cli
 
     command: click.Command | None = cli
@@ -79,7 +79,7 @@ def _has_option(words: Sequence[str], option: str) -> bool:
         if not isinstance(command, click.Group):
             break
         command = command.get_command(click.Context(command), word)
-    return command is not None and any(option in parameter.opts for parameter in command.params)
+    return command is not None and any("--label" in parameter.opts for parameter in command.params)
 
 
 def call_command(words: Sequence[str]) -> None:

@@ -104,7 +104,8 @@ def _by_parameter(ctx: click.Context, table: JsonTable, source: str) -> JsonTabl
                 names.setdefault(normalize_token(option.lstrip("-")), parameter.name)
     commands: set[str] = set()
     if isinstance(ctx.command, click.Group):
-        commands = set(ctx.command.list_commands(ctx)) | (_top_level() if ctx.parent is None else set())
+        every = {*COMMANDS, *(name.split()[0] for name in TASKS)}
+        commands = set(ctx.command.list_commands(ctx)) | (every if ctx.parent is None else set())
     for key, value in table.items():
         if key in commands and not isinstance(value, dict):
             raise UsageError(f"In {source} {key!r} must be a table: write [{key}] and its settings below.")
@@ -132,8 +133,3 @@ def _check_kind(parameter: click.Parameter, value: object, source: str) -> None:
     if wrong:
         wanted = "true or false" if isinstance(parameter, click.Option) and parameter.is_flag else "a single value"
         raise UsageError(f"In {source} {parameter.name} is {shown(value)}, where {wanted} is expected.")
-
-
-def _top_level() -> set[str]:
-    """The first words of all commands."""
-    return {*COMMANDS, *(name.split()[0] for name in TASKS)}

@@ -21,7 +21,7 @@ from gantk.codes.arrays import CODE_NAMES, Array, Found, read_arrays
 from gantk.codes.arrays import SUFFIXES as ARRAY_SUFFIXES
 from gantk.errors import GantkError, StoreError, UsageError
 from gantk.generators.rows import LayerList, parse_layers
-from gantk.store.files import save_npy, to_json, write_atomic
+from gantk.store.files import to_json, write_atomic
 from gantk.store.inside import regular_file
 from gantk.store.json_values import JsonTable, number, numbers, table, text, whole, wholes
 from gantk.store.tensors import header_of, open_tensors
@@ -76,11 +76,6 @@ def write_native(path: Path, vectors: npt.NDArray[np.float32], fields: Mapping[s
     from safetensors.numpy import save
 
     return write_atomic(path, save({"vectors": np.ascontiguousarray(vectors)}, header_of(FORMAT, VERSION, fields)))
-
-
-def write_legacy(path: Path, vectors: npt.NDArray[np.float32]) -> Path:
-    """Write the plain float32 array that HiGAN, InterFaceGAN and ReSeFa read; everything but the vectors is lost."""
-    return save_npy(path, np.asarray(vectors, dtype=np.float32))
 
 
 def read_content(path: Path) -> Content:

@@ -17,12 +17,12 @@ from gantk.codes.direction_files import (
     Content,
     interpreted,
     read_content,
-    write_legacy,
     write_native,
 )
 from gantk.codes.directions import Direction
 from gantk.errors import GantkError, UsageError, suggestion
 from gantk.generators.arguments import checked
+from gantk.store.files import save_npy
 from gantk.store.shipped import matching, shipped_files
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def save_direction(path: str | os.PathLike[str], direction: Direction) -> Path:
     """Write a direction: safetensors with a JSON header, or for the original programs a plain .npy (vectors only)."""
     target = Path(path)
     if target.suffix == ".npy":
-        return write_legacy(target, direction.vectors)
+        return save_npy(target, direction.vectors.astype("float32", copy=False))
     fields = {f.name: getattr(direction, f.name) for f in dataclasses.fields(direction) if f.name != "vectors"}
     if direction.scales is None:
         del fields["scales"]

@@ -35,7 +35,6 @@ def spread_of(
     truncation: Truncation | None = None,
     rows: Sequence[int] | None = None,
     compensated: bool = True,
-    seed: int = 0,
 ) -> float | None:
     """Standard deviation of drawn samples along a direction, in the unit in which its distances count.
 
@@ -57,9 +56,9 @@ def spread_of(
     if space == "w" and truncation is not None and not compensated:
         return None
     with torch.inference_mode():
-        codes = generator.sample_z(SAMPLES, seed=seed)
+        codes = generator.sample_z(SAMPLES)
         if space != "z":
-            codes = generator.map(codes, generator.sample_label(SAMPLES, seed=seed))
+            codes = generator.map(codes, generator.sample_label(SAMPLES))
         if space == "wp":
             codes = generator.expand(codes, truncation)
         codes = codes.double().cpu()

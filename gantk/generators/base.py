@@ -111,7 +111,7 @@ class Generator(nn.Module, ABC):
 
     def expand(self, w_ND: Tensor, truncation: Truncation | float | None = None) -> Tensor:
         """w [N, D] to wp [N, L, D]: repeated, the first rows pulled towards `w_avg` when a truncation is given."""
-        self._check_width("w", w_ND, 2, self.spec.w_dim)
+        self._check_width("w", w_ND, self.spec.w_dim)
         wp_NLD = w_ND.unsqueeze(1).expand(-1, self.spec.num_layers, -1)
         if truncation is None:
             return wp_NLD
@@ -389,10 +389,10 @@ class Generator(nn.Module, ABC):
             wanted = f"[N, {shape[0]}, {shape[1]}]"
             raise UsageError(f"codes of shape {list(wp_NLD.shape)} do not fit: this network takes wp of shape {wanted}")
 
-    def _check_width(self, name: str, code: Tensor, ndim: int, width: int) -> None:
+    def _check_width(self, name: str, code: Tensor, width: int) -> None:
         if not isinstance(code, Tensor):
             raise no_tensor(name, code)
         if name == "z" and code.dtype != self.dtype:
             raise UsageError(f"z is of {code.dtype} and this network of {self.dtype}: give z.to({self.dtype}).")
-        if code.ndim != ndim or code.shape[-1] != width:
+        if code.ndim != 2 or code.shape[-1] != width:
             raise UsageError(f"{name} of shape {list(code.shape)} does not fit: [N, {width}] is expected")

@@ -197,12 +197,12 @@ class BigGAN(Generator):
 
     def map(self, z_ND: Tensor, label: Tensor | None = None) -> Tensor:
         """w is z and the class embedding, joined in the file's order; nothing is normalised."""
-        self._check_width("z", z_ND, 2, self.spec.z_dim)
+        self._check_width("z", z_ND, self.spec.z_dim)
         return self._joined(z_ND, self.class_embedding(label, z_ND.shape[0]))
 
     def expand(self, w_ND: Tensor, truncation: Truncation | float | None = None) -> Tensor:
         """w [N, D] to wp: repeated, or for a hierarchical BigGAN cut into rows of the class and a chunk of z each."""
-        self._check_width("w", w_ND, 2, self.spec.w_dim)
+        self._check_width("w", w_ND, self.spec.w_dim)
         if truncation is not None:
             raise UsageError(
                 f"a biggan has no mean code to pull to, so truncation psi={truncation_of(truncation).psi} cannot "

@@ -116,7 +116,7 @@ class PGGAN(Generator):
 
     def map(self, z_ND: Tensor, label: Tensor | None = None) -> Tensor:
         """w is z joined with its label; the network normalises it at its entrance."""
-        self._check_width("z", z_ND, 2, self.spec.z_dim)
+        self._check_width("z", z_ND, self.spec.z_dim)
         label_NC = label_matrix(self.spec, label, z_ND.shape[0], z_ND)
         if self.config.label_rule == "separate":
             z_ND = pixel_norm(z_ND, eps=self.config.epsilon)

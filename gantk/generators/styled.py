@@ -124,7 +124,7 @@ class StyledGenerator(Generator):
         )
 
     def map(self, z_ND: Tensor, label: Tensor | None = None) -> Tensor:
-        self._check_width("z", z_ND, 2, self.spec.z_dim)
+        self._check_width("z", z_ND, self.spec.z_dim)
         return cast(Tensor, self.mapping(z_ND, label_matrix(self.spec, label, z_ND.shape[0], z_ND)))
 
     def styles(self, wp_NLD: Tensor) -> Styles:

@@ -93,7 +93,7 @@ class Wrapped(Generator):
 
     def map(self, z_ND: Tensor, label: Tensor | None = None) -> Tensor:
         """w: of the module's own mapping, else z joined with the label's columns."""
-        self._check_width("z", z_ND, 2, self.spec.z_dim)
+        self._check_width("z", z_ND, self.spec.z_dim)
         label_NK = label_matrix(self.spec, label, z_ND.shape[0], z_ND)
         if label_NK is not None and self.config.label_form == "ids" and label is not None and label.ndim == 2:
             raise UsageError("this module looks its label up by number, so that a soft label has no meaning; give ids")

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from gantk.errors import GantkError, UsageError
 from gantk.pictures.folders import SUFFIXES, pictures_in_order
 from gantk.pictures.opening import open_picture, picture_sides
-from gantk.store.bounded import DAMAGED_ZIP, check_member, check_members
+from gantk.store.bounded import DAMAGED_ZIP, check_members, refuse_unfolded
 from gantk.store.channels import rgb
 from gantk.store.inside import is_listed, regular_file
 from gantk.store.text import read_text
@@ -149,7 +149,7 @@ class Zip:
     def __getitem__(self, index: int) -> npt.NDArray[np.uint8]:
         with self._named(index) as name:
             member = self._zip.getinfo(self.names[index])
-            check_member(member, f"the image {name}")
+            refuse_unfolded(f"the image {name}", member.compress_size, member.file_size)
             data = self._zip.read(member)
         return decode(data, name)
 

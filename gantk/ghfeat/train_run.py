@@ -238,14 +238,13 @@ def _result(
         images=options.images,
         reached=training.images,
         skipped=training.skipped,
-        curve=tuple(_point(point) for point in training.curve),
+        curve=tuple(
+            Point(images=int(point["images"]), rate=point["rate"], **{name: point.get(name) for name in LOSSES})
+            for point in training.curve
+        ),
         validations=tuple(training.validations),
         final=figures,
         mean_code_mse=mean,
         held_out=len(check.image_NCHW),
         pairs=pairs_of(names, originals, keep_images(store, made[:SHOWN], "reconstruction")),
     )
-
-
-def _point(point: dict[str, float]) -> Point:
-    return Point(images=int(point["images"]), rate=point["rate"], **{name: point.get(name) for name in LOSSES})

@@ -59,9 +59,6 @@ class Regressions:
         self._equations: dict[tuple[str, int], list[NormalEquations]] = {}
         self._solutions: dict[tuple[str, int, int], RidgeSolution] = {}
 
-    def _family(self, name: str) -> list[str]:
-        return next(names for names in self.families.values() if name in names)
-
     def _groups(self, resample: int) -> npt.NDArray[np.int64]:
         """Return the groups of the training part; all for resample -1."""
         if resample < 0:
@@ -92,7 +89,7 @@ class Regressions:
 
     def fit(self, name: str, row: int, resample: int, x_ND: npt.NDArray[Any], positive_N: Flags) -> Fit:
         """Return the boundary of a score: the normal of its regression, half way between the classes of `x_ND`."""
-        family = self._family(name)
+        family = next(names for names in self.families.values() if name in names)
         solution = self._solve(family, row, resample)
         column = family.index(name)
         normal_D, _ = unit_normal(solution.weight_DA[:, column])

@@ -124,7 +124,7 @@ class RescoreResult(Result):
 
     def ranked(self) -> tuple[Rescored, ...]:
         """By decreasing gain in standard deviations; attributes that never vary last."""
-        return tuple(sorted(self.boundaries, key=lambda each: -_or(each.standardized, -1.0)))
+        return tuple(sorted(self.boundaries, key=_rank))
 
     @property
     def selectivity(self) -> npt.NDArray[np.float64]:
@@ -183,8 +183,8 @@ class RescoreResult(Result):
         yield Export("rescore.csv", lambda path: write_atomic(path, as_csv(self.table())), "the ranking as a table")
 
 
-def _or(value: float | None, other: float) -> float:
-    return other if value is None else value
+def _rank(each: Rescored) -> float:
+    return 1.0 if each.standardized is None else -each.standardized
 
 
 def as_csv(rows: list[dict[str, object]]) -> bytes:

@@ -248,7 +248,8 @@ class _Work:
         if self.predictor is None:
             return {}
         if knows_codes(self.predictor):
-            return predict_codes(self.predictor, codes.wp)
+            score_NA = array_of(self.predictor.attributes_of_codes(codes.wp))
+            return {"attribute": structured(score_NA, self.predictor.attribute_names)}
         assert image_NCHW is not None
         return predict(self.predictor, image_NCHW)
 
@@ -317,11 +318,6 @@ class KnowsCodes(Protocol):
 def knows_codes(predictor: object) -> TypeGuard[KnowsCodes]:
     """Whether a predictor scores codes instead of images: the exact factors of a generator that knows them."""
     return hasattr(predictor, "attributes_of_codes")
-
-
-def predict_codes(predictor: KnowsCodes, wp_NLD: Tensor) -> dict[str, Array]:
-    """Scores of codes by a predictor that knows them."""
-    return {"attribute": structured(array_of(predictor.attributes_of_codes(wp_NLD)), predictor.attribute_names)}
 
 
 def structured(score_NA: Array, names: tuple[str, ...]) -> Array:

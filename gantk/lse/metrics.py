@@ -16,6 +16,7 @@ from gantk.errors import GantkError
 
 Array = npt.NDArray[np.float64]
 ABSENT = -1.0  # the paper's score of a class that is in neither map
+RESAMPLES = 500  # of the bootstrap
 
 
 def confusion(prediction: npt.NDArray[np.uint8], target: npt.NDArray[np.uint8], classes: int) -> npt.NDArray[np.uint32]:
@@ -95,19 +96,17 @@ class Looked:
     intervals: Intervals
 
 
-def bootstrap(
-    confusion_NKK: npt.NDArray[np.uint32], with_first: bool = False, resamples: int = 500, seed: int = 0
-) -> Intervals:
+def bootstrap(confusion_NKK: npt.NDArray[np.uint32], with_first: bool = False, seed: int = 0) -> Intervals:
     """95 % intervals of the scores over resampled images (percentile bootstrap)."""
     n, classes = confusion_NKK.shape[:2]
     first = 0 if with_first else 1
     random = np.random.Generator(np.random.Philox(key=seed))
-    weight_RN = random.multinomial(n, np.full(n, 1 / n), size=resamples).astype(np.float64)
+    weight_RN = random.multinomial(n, np.full(n, 1 / n), size=RESAMPLES).astype(np.float64)
     iou_NK = image_iou(confusion_NKK)
     seen_NK = (iou_NK >= 0).astype(np.float64)
     count_RK = weight_RN @ seen_NK
     paper_RK = np.where(count_RK > 0, (weight_RN @ (iou_NK * seen_NK)) / np.maximum(count_RK, 1), ABSENT)
-    total = (weight_RN @ confusion_NKK.reshape(n, -1).astype(np.float64)).reshape(resamples, classes, classes)
+    total = (weight_RN @ confusion_NKK.reshape(n, -1).astype(np.float64)).reshape(RESAMPLES, classes, classes)
     dataset_RK = image_iou(total)  # type: ignore[arg-type]
     accuracy_R = np.trace(total, axis1=1, axis2=2) / np.maximum(total.sum((1, 2)), 1)
     paper_R = np.array([_mean(row[1:]) for row in paper_RK])

@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,7 +31,6 @@ from gantk.runs.stores import Store, remaining
 from gantk.runs.task import verb
 from gantk.runs.walk import Walk
 from gantk.store.chunks import parts
-from gantk.store.files import load_npy
 from gantk.store.progress import progress
 
 IMAGES = "images"
@@ -240,11 +238,6 @@ def _apply_each(
         ),
         fps=options.fps,
     )
-
-
-def read_each(path: str | Path, count: int) -> Array:
-    """Directions and strengths [N, 2] of `--each`; see `check_each`."""
-    return check_each(load_npy(path), count, str(path))
 
 
 def check_each(table: Array, count: int, what: str) -> Array:

@@ -158,10 +158,11 @@ class ApplyInputs(NetworkInputs, MetricInputs):
     )
 
     def load(self, options: ApplyOptions) -> dict[str, object]:
-        from gantk.navigan.editing import read_each
+        from gantk.navigan.editing import check_each
+        from gantk.store.files import load_npy
 
         weights = read_directions(self.directions, self.basis, self.conv)
-        table = None if self.each is None else read_each(self.each, len(weights))
+        table = None if self.each is None else check_each(load_npy(self.each), len(weights), self.each)
         network, codes = self.network(None if table is not None else options.num)
         metric = self.measure(network, options, needed=False)
         return {"generator": network, "weights": weights, "metric": metric, "codes": codes, "each": table}

@@ -54,7 +54,7 @@ def metric_name(generator: object) -> str:
         return "demo"
     if located() is not None:
         return "imagenet"
-    if has_files("vgg"):
+    if has_files():
         return "lpips-vgg"
     raise GantkError(
         f"There is no perceptual distance for a network outside the bundled world here: {INSTALL}, or give "

@@ -22,16 +22,10 @@ FORMAT = "gantk-few-labels"
 VERSION = 1
 
 
-def save_few_labels(path: str | Path, predictor: FewLabels) -> Path:
-    """Write a predictor: its weights, what it reads, and its cards."""
-    weight_AD, bias_A = (getattr(predictor, name).detach().float().cpu().numpy() for name in ("weight_AD", "bias_A"))
-    return write_few_labels(path, predictor.info, weight_AD, bias_A)
-
-
 def write_few_labels(
     path: str | Path, info: FewLabelsInfo, weight_AD: npt.NDArray[np.float32], bias_A: npt.NDArray[np.float32]
 ) -> Path:
-    """Write a predictor by its parts."""
+    """Write a predictor: what it reads with its cards, and its weights."""
     from safetensors.numpy import save
 
     state = {"weight_AD": weight_AD, "bias_A": bias_A}

@@ -93,9 +93,9 @@ class Lpips(Predictor):
         return maps
 
 
-def has_files(net: str) -> bool:
-    """Whether both files of LPIPS (`alex` or `vgg`) are there."""
-    return find_file(*_names(net)) is not None and _heads(net) is not None
+def has_files() -> bool:
+    """Whether both files of LPIPS with VGG are there."""
+    return find_file(*_names("vgg")) is not None and _heads("vgg") is not None
 
 
 def _names(net: str) -> tuple[str, str]:

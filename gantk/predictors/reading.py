@@ -14,22 +14,22 @@ BATCH = 16
 
 
 def attributes_at(
-    generator: Generator, predictor: Predictor, wp_NLD: Tensor, noise: str = "const", batch_size: int = BATCH
+    generator: Generator, predictor: Predictor, wp_NLD: Tensor, batch_size: int = BATCH
 ) -> npt.NDArray[np.float32]:
     """Attributes [N, A] of codes wp [N, L, D] after truncation."""
     parts = []
     with torch.inference_mode():
         for part_NLD in wp_NLD.split(batch_size):
-            parts.append(_read(generator, predictor, part_NLD, noise).float().cpu().numpy())
+            parts.append(_read(generator, predictor, part_NLD).float().cpu().numpy())
     return np.concatenate(parts)
 
 
-def _read(generator: Generator, predictor: Predictor, wp_NLD: Tensor, noise: str) -> Tensor:
+def _read(generator: Generator, predictor: Predictor, wp_NLD: Tensor) -> Tensor:
     exact = getattr(predictor, "attributes_of_codes", None)
     if callable(exact):
         found: Tensor = exact(wp_NLD)
         return found
-    return predictor.attributes(coloured(generator.synthesize(wp_NLD, noise=noise)))
+    return predictor.attributes(coloured(generator.synthesize(wp_NLD)))
 
 
 def coloured(image_NCHW: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from gantk.errors import GantkError
 Array = npt.NDArray[np.float64]
 
 ROUNDING = 1e-12  # of a squared distance, as a share of the squared lengths: below it two images are the same
+BLOCK = 1024  # rows at a time
 
 
 def checked(sample_NF: npt.NDArray[Any], real_MF: npt.NDArray[Any], least: int = 2) -> tuple[Array, Array]:
@@ -49,14 +50,14 @@ def kernel_distance(sample_NF: npt.NDArray[Any], real_MF: npt.NDArray[Any]) -> f
     return within(a) + within(b) - 2 * float(kernel(a, b).mean())
 
 
-def pairwise(a_NF: Array, b_MF: Array, block: int = 1024) -> npt.NDArray[np.float32]:
+def pairwise(a_NF: Array, b_MF: Array) -> npt.NDArray[np.float32]:
     """Euclidean distances [N, M], a block of rows at a time."""
     square_M = np.square(b_MF).sum(1)
     result = np.empty((len(a_NF), len(b_MF)), np.float32)
-    for start in range(0, len(a_NF), block):
-        rows = a_NF[start : start + block]
+    for start in range(0, len(a_NF), BLOCK):
+        rows = a_NF[start : start + BLOCK]
         sizes = np.square(rows).sum(1)[:, None] + square_M
         squared = sizes - 2 * rows @ b_MF.T
         squared[squared < ROUNDING * sizes] = 0
-        result[start : start + block] = np.sqrt(squared)
+        result[start : start + BLOCK] = np.sqrt(squared)
     return result

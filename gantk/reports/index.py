@@ -14,6 +14,7 @@ from gantk.reports.page import Page
 from gantk.reports.record import RunRecord, records_below
 from gantk.reports.sections import Link, Links, Picture
 
+SIDE = 18  # of a square of a matrix, in pixels
 WHAT = {
     "demo": ("The tour", "What was found, and how it compares with the truth"),
     "atlas": ("Atlas", "Directions of all systems, measured alike"),
@@ -74,7 +75,7 @@ def picture_of(run: RunRecord) -> Picture | None:
     return matrix_picture(values, f"Numbers of the page {title} as coloured squares")
 
 
-def matrix_picture(values: np.ndarray, alt: str, side: int = 18) -> Picture:
+def matrix_picture(values: np.ndarray, alt: str) -> Picture:
     """A matrix `[R, C]` as coloured squares, for a card: blue below zero, orange above (or green where nothing is
     below)."""
     values = np.nan_to_num(values)
@@ -84,8 +85,8 @@ def matrix_picture(values: np.ndarray, alt: str, side: int = 18) -> Picture:
     pixels = np.array(
         [[[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in row] for row in colours], np.uint8
     )
-    image = np.kron(pixels, np.ones((side, side, 1), np.uint8))
-    image[side - 1 :: side] = image[:, side - 1 :: side] = 247  # the page's ground, as a grid
+    image = np.kron(pixels, np.ones((SIDE, SIDE, 1), np.uint8))
+    image[SIDE - 1 :: SIDE] = image[:, SIDE - 1 :: SIDE] = 247  # the page's ground, as a grid
     return Picture(image, alt, lossless=True)
 
 

@@ -55,11 +55,6 @@ def compat_directions(inside: Array, outside: Array, full_rank: bool = False, ta
     return vectors.real.T[order], values.real[order]
 
 
-def compat_name(sample: int, region: str, name: str = "resefa") -> str:
-    """Their file of a sample's directions."""
-    return f"image_{sample:02d}_region_{region}_name_{name}.npy"
-
-
 def compat_of(grams: Grams, facts: JacobianFacts, options: DirectionsOptions) -> tuple[CompatDirections, ...]:
     """Each sample's directions as the released script finds them, under its file names."""
     found = []
@@ -77,7 +72,7 @@ def compat_of(grams: Grams, facts: JacobianFacts, options: DirectionsOptions) ->
                     f"The background's Gram matrix of sample {sample} is singular, and the released script inverts it: "
                     "give --full-rank."
                 ) from None
-            name = compat_name(sample, region, options.name)
+            name = f"image_{sample:02d}_region_{region}_name_{options.name}.npy"
             found.append(
                 CompatDirections(
                     name=region, sample=sample, file=name, vectors=vectors[: options.components],

@@ -175,13 +175,9 @@ def _odd(told: Mapping[str, object], texts: tuple[str, ...]) -> str:
     if not isinstance(timings, dict):
         return f"timings is {shown(timings)}, and a table is expected"
     for name, seconds in timings.items():
-        if not _is_number(seconds):
+        if not isinstance(seconds, (int, float)) or isinstance(seconds, bool) or not -1e15 < seconds < 1e15:
             return f"timings.{name} is {shown(seconds)}, and seconds are expected"
     return ""
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and -1e15 < value < 1e15
 
 
 def _is_grid(about: Mapping[str, object]) -> bool:
@@ -319,11 +315,6 @@ def difference(earlier: Mapping[str, Json], now: Mapping[str, Json]) -> str | No
     """The name of the first thing that is not what it was; None where the run may be continued."""
     names = sorted(earlier.keys() | now.keys())
     return next((name for name in names if earlier.get(name) != now.get(name)), None)
-
-
-def holds_run(directory: Path, stem: str) -> bool:
-    """Whether a run of a command, or a shard of one, is in a directory."""
-    return any(path.exists() for path in manifest_paths(directory, stem))
 
 
 def holds_another(directory: Path, stem: str, identity: JsonTable) -> bool:

@@ -102,12 +102,10 @@ def _merged(target: Path) -> dict[str, Path]:
     return {
         str(manifest["command"]): path
         for path, manifest in whole.items()
-        if manifest.get("shards") and manifest["state"] == "complete" and _is_whole(path.parent, manifest)
+        if manifest.get("shards")
+        and manifest["state"] == "complete"
+        and all(inside(path.parent, f"{name}.npy").exists() for name in manifest["arrays"])
     }
-
-
-def _is_whole(directory: Path, manifest: Manifest) -> bool:
-    return all(inside(directory, f"{name}.npy").exists() for name in manifest["arrays"])
 
 
 @contextlib.contextmanager

@@ -26,7 +26,7 @@ from gantk.runs.manifest import (
     file_stem,
     forget,
     holds_another,
-    holds_run,
+    manifest_paths,
     new_manifest,
     readable,
     refuse_another,
@@ -126,7 +126,7 @@ class Run:
             if identity is not None:
                 new["identity"] = same
             run = cls(directory, new, shard, overwrite)
-            there = overwrite and holds_run(directory, stem)
+            there = overwrite and any(path.exists() for path in manifest_paths(directory, stem))
             run.is_new, run.waits = own_before is None and not there, overwrite
             if not there:
                 run.replace()  # nothing to keep but chunks whose manifest is gone

@@ -176,10 +176,6 @@ PIPELINES: dict[str, Pipeline] = {
 }
 
 
-def job_names() -> list[str]:
-    return list(dict.fromkeys(job.name for pipeline in PIPELINES.values() for job in pipeline.jobs))
-
-
 def input_names() -> list[str]:
     names = [name for pipeline in PIPELINES.values() for name in pipeline.inputs]
     return list(dict.fromkeys([*names, *(name for pipeline in PIPELINES.values() for name, _ in pipeline.optional)]))

@@ -28,7 +28,7 @@ from typing import Any
 
 from gantk.checkpoints.addresses import is_address
 from gantk.errors import UsageError, suggestion
-from gantk.slurm.pipelines import PIPELINES, Pipeline, input_names, job_names
+from gantk.slurm.pipelines import PIPELINES, Pipeline, input_names
 
 DEFAULT_ARRAY = 4
 
@@ -122,7 +122,7 @@ def read_settings(pipeline_name: str, settings: Mapping[str, Any], source: str) 
         raise UsageError(f"{source} has no [slurm] table: write the pipeline's {_needs(pipeline)} below [slurm].")
     fields = {_key(field.name): field for field in dataclasses.fields(JobSettings)}
     inputs = {*input_names(), "output-dir", "name"}
-    known = {*fields, *inputs, *job_names()}
+    known = {*fields, *inputs, *(job.name for pipeline in PIPELINES.values() for job in pipeline.jobs)}
     for key, value in table.items():
         if key not in known:
             raise UsageError(f"[slurm] of {source} has an unknown key {key!r}.{suggestion(key, known)}")

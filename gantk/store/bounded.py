@@ -110,7 +110,7 @@ def check_unfolded(archive: zipfile.ZipFile, name: object, size: int) -> None:
         GantkError: too many members, or they unfold to more than `UNFOLDED` and more than `TIMES` the size.
     """
     check_members(archive, name, size)
-    _refuse_unfolded(name, size, sum(member.file_size for member in archive.infolist()))
+    refuse_unfolded(name, size, sum(member.file_size for member in archive.infolist()))
 
 
 def check_members(archive: zipfile.ZipFile, name: object, size: int) -> None:
@@ -123,12 +123,8 @@ def check_members(archive: zipfile.ZipFile, name: object, size: int) -> None:
             raise GantkError(f"{name} is damaged: a member of {member.compress_size} bytes cannot lie in {size}.")
 
 
-def check_member(member: zipfile.ZipInfo, name: str) -> None:
-    """Refuse one member of an archive by its size; see `check_unfolded`."""
-    _refuse_unfolded(name, member.compress_size, member.file_size)
-
-
-def _refuse_unfolded(name: object, size: int, unfolded: int) -> None:
+def refuse_unfolded(name: object, size: int, unfolded: int) -> None:
+    """Refuse what unfolds to too many bytes; see `check_unfolded`."""
     most = _most(size)
     if unfolded > most:
         raise GantkError(

@@ -74,11 +74,11 @@ def random_normal(
     return result
 
 
-def random_integers(n: int, high: int, seed: int = 0, start: int = 0, stream: str = "label") -> npt.NDArray[np.int64]:
-    """Return int64 ``[n]`` uniform in ``0 .. high - 1``."""
+def random_integers(n: int, high: int, seed: int = 0, start: int = 0) -> npt.NDArray[np.int64]:
+    """Return int64 ``[n]`` uniform in ``0 .. high - 1``, such as classes."""
     if high < 1:
         raise UsageError(f"Cannot draw integers below {high}: the bound must be at least 1.")
-    return np.floor(random_uniform(n, 1, seed, start, stream)[:, 0] * high).astype(np.int64)
+    return np.floor(random_uniform(n, 1, seed, start, "label")[:, 0] * high).astype(np.int64)
 
 
 def sample_z(n: int, dim: int, seed: int = 0, start: int = 0, distribution: str = "normal") -> npt.NDArray[np.float32]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from gantk.store.json_values import JsonView
 from gantk.web import wire
@@ -55,6 +56,15 @@ class EventBody:
 
     rev: int
     event: object  # `read_event` reads it
+
+
+@dataclass(frozen=True)
+class JobBody:
+    """A job that is wanted; `key` tells one that is asked for twice from two."""
+
+    kind: str
+    key: str = ""
+    args: dict[str, Any] = field(default_factory=dict)  # the kind's form reads them
 
 
 def failure(error: ApiError, asked: object) -> dict[str, JsonView]:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from gantk import __version__
-from gantk.store.json_values import Json, JsonView, table
-from gantk.web.acts import EventBody, RenderMessage, drawn, exported, first_base, kept, read_event
+from gantk.store.json_values import Json, JsonView
+from gantk.web.acts import EventBody, JobBody, RenderMessage, drawn, exported, first_base, kept, read_event
 from gantk.web.again import command_of
 from gantk.web.catalogue import Catalogue
 from gantk.web.exporting import command, export_session
@@ -161,14 +161,12 @@ class Channel:
             raise
 
     def _run(self, value: Json) -> Job:
-        kind = value.get("kind") if isinstance(value, dict) else None
-        if not isinstance(value, dict) or not isinstance(kind, str) or kind not in KINDS:
+        body = structure(JobBody, value)
+        if body.kind not in KINDS:
             raise ApiError(400, f"A notebook has the jobs {' and '.join(KINDS)}: gantk web has the others.")
-        args = value.get("args", {})
-        run = self._desk.prepare(self.project, kind, args)
-        at = self.project.state.at.base
-        known = table(args, "args")
-        job = Job(secrets.token_hex(8), self.project.id, kind, "", run, args=known, rev=self.project.rev, base=at)
+        run = self._desk.prepare(self.project, body.kind, body.args)
+        rev, base = self.project.rev, self.project.state.at.base
+        job = Job(secrets.token_hex(8), self.project.id, body.kind, "", run, args=body.args, rev=rev, base=base)
         self._jobs[job.id] = job
         try:
             job.result = self.workshop.sparing(lambda: run(Ticket(job, self.workshop.engine)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from starlette.websockets import WebSocket
 
 from gantk import __version__
 from gantk.web import decode
-from gantk.web.acts import EventBody, exported, first_base, kept, read_event
+from gantk.web.acts import EventBody, JobBody, exported, first_base, kept, read_event
 from gantk.web.again import command_of
 from gantk.web.exporting import command
 from gantk.web.interrupting import interruptible
@@ -45,13 +45,6 @@ class NewProject:
     seed: int = 0
     index: int = 0
     label: int | None = None
-
-
-@dataclass(frozen=True)
-class JobBody:
-    kind: str
-    key: str
-    args: object = field(default_factory=dict)  # the kind's form reads them
 
 
 class Api:
@@ -211,7 +204,6 @@ class Api:
                 with interruptible(model.easel.generator, ticket):
                     return self.workshop.sparing(lambda: run(ticket))
 
-            assert isinstance(body.args, dict)  # `prepare` has read them
             known = engine.submit(project.id, body.kind, body.key, work, body.args, rev, base)
         return JSONResponse({"job": known.id, "place": engine.place(known)}, 202)
 

@@ -78,8 +78,8 @@ def as_api_error(error: BaseException) -> ApiError:
         return ApiError(507, "The disk is full; nothing is lost: make room, and do it again.")
     if is_out_of_memory(error):
         return ApiError(507, "There is not enough memory for this, even with every cache emptied: show fewer samples.")
-    if own := culprit(error):
-        return ApiError(400, f"The code in {own}, raised {type(error).__name__}: {_first(error)}.")
+    if culprit(error):
+        return ApiError(500, f"Own code failed ({type(error).__name__}): the server's terminal says where.")
     return ApiError(500, f"This is a defect of gantk ({type(error).__name__}): please report it.")
 
 

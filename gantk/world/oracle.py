@@ -133,7 +133,7 @@ class DemoOracle(Generator):
         )
 
     def map(self, z_ND: Tensor, label: Tensor | None = None) -> Tensor:
-        self._check_width("z", z_ND, 2, CODE_DIM)
+        self._check_width("z", z_ND, CODE_DIM)
         label_matrix(self.spec, label, z_ND.shape[0], z_ND)
         return z_ND @ self.rotation.t()
 
