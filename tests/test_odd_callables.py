@@ -12,6 +12,7 @@ from gantk.runs.reporting import load_result
 Call = Callable[..., tuple[int, str, str]]
 
 CODE = """
+import collections
 import torch
 
 class Net(torch.nn.Module):
@@ -57,6 +58,50 @@ def output_dictionary(x):
 
 def argmax(x):
     return output_dictionary(x)["out"].argmax(1)
+
+def words(x):
+    return {"smile": ["yes"] * len(x)}
+
+def text(x):
+    return "cat"
+
+def generator(x):
+    yield from x.mean((1, 2, 3))
+
+async def asynchronous(x):
+    return x.mean((1, 2, 3))
+
+def complex_numbers(x):
+    return x.mean((1, 2, 3)) + 1j
+
+def without_values(x):
+    return torch.ones(len(x), device="meta")
+
+def uneven(x):
+    return {"a": torch.ones(len(x)), "b": torch.ones(len(x) + 1)}
+
+class Output(dict):  # as models of Hugging Face answer: a table whose logits are an attribute too
+    logits = property(lambda self: self["logits"])
+
+Answer = collections.namedtuple("Answer", ["logits", "hidden"])
+hugging_face = lambda x: Output(logits=x.mean((2, 3)), hidden=x)
+named_tuple = lambda x: Answer(x.mean((2, 3)), None)
+sparse = lambda x: x.mean((2, 3)).to_sparse()
+lists = lambda x: [[float(part) for part in image.mean((1, 2))] for image in x]
+
+class Frame:  # as much of a table of pandas as is asked for
+    def __init__(self, array):
+        self.array, self.columns = array, ["score_0", "score_1", "score_2"]
+
+    def to_numpy(self):
+        return self.array
+
+table = lambda x: Frame(x.mean((2, 3)).numpy())
+huge = lambda x: torch.full((len(x), 3), 2**62)
+
+def changed(x):
+    x.sub_(x.mean()).div_(0)
+    return torch.ones(len(x), 3)
 """
 
 
@@ -68,8 +113,12 @@ def call(gantk_command: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     return lambda name: gantk_command(*words, "--predictor", f"mine.py:{name}")
 
 
-def test_a_module_is_called_on_images(call: Call, tmp_path: Path) -> None:
-    code, _, err = call("net")
+FORMS = ("net", "hugging_face", "named_tuple", "sparse", "lists", "table", "huge", "changed")
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_answers_in_every_form(name: str, call: Call, tmp_path: Path) -> None:
+    code, _, err = call(name)
     assert code == 0, err
     assert set(load_result(tmp_path / "run").summaries) == {"score_0", "score_1", "score_2"}
 
@@ -90,6 +139,13 @@ def test_an_image_without_a_score_is_left_out_and_counted(call: Call, tmp_path: 
         ("exits", "raised SystemExit: 3"),
         ("argmax", "returned class numbers (1, 64, 64): return logits"),
         ("output_dictionary", "scores neither attributes nor categories"),
+        ("words", "returned 'smile' of a list, which holds no numbers: return scores"),
+        ("text", "returned a str, which holds no numbers"),
+        ("generator", "returned a generator, which holds no numbers"),
+        ("asynchronous", "is asynchronous: give a plain function"),
+        ("complex_numbers", "returned a tensor of complex64"),
+        ("without_values", "returned a tensor without values"),
+        ("uneven", "returned 2 lists of different lengths"),
     ],
 )
 def test_what_cannot_be_used_is_said(name: str, words: str, call: Call, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from gantk.checkpoints.download import LinkError
 from gantk.cli.options import normalize_token
 from gantk.errors import GantkError, StoreError, UsageError
 from gantk.runs.reporting import load_result
+from gantk.runs.results import read_result
 from gantk.runs.runner import Plan
 from gantk.slurm.batch import batch_files, folder_of, submit_script
 from gantk.slurm.chain import kept_chain
@@ -147,6 +148,7 @@ def test_jobs_are_submitted_one_after_another() -> None:
         ({**BASE, "merge": 3}, r"write \[slurm.merge\]"),
         ({**BASE, "partition": {"a": 1}}, "a table 'partition'"),
         ({**BASE, "array": 0}, "array = 0 is too small: 1 or more"),
+        ({**BASE, "array": 10**12}, "array = 1000000000000 is too large: 100000 or less"),
         ({**BASE, "array": "many"}, "array = 'many': a whole number"),
         ({**BASE, "at-once": -1}, "at-once = -1"),
         ({**BASE, "partition": "gpu\n#SBATCH --x"}, "line break in partition"),
@@ -407,3 +409,14 @@ def test_a_task_that_never_began_is_known_by_the_end_of_its_log(log: str, error:
     (tmp_path / "x.log").write_bytes(log.encode("latin-1"))
     part = _with_log(Part("0/2"), tmp_path / "x.log")
     assert part.state == ("waiting" if error is None else "failed") and part.error.startswith(error or "")
+
+
+@pytest.mark.parametrize("shards", [0, -1, 10**12])
+def test_a_chain_that_claims_any_number_of_tasks_is_refused(shards: int, tmp_path: Path) -> None:
+    """Its page has a row for each."""
+    job = {"name": "a", "file": "a", "about": "a", "command": "synthesize", "shards": shards, "array": True, "run": ".",
+           "number": None, "queue": {}}  # fmt: skip
+    whole = {"task": "slurm", "version": 1, "fields": {"pipeline": "x", "jobs": [job]}}
+    (tmp_path / "slurm.result.json").write_text(json.dumps(whole))
+    with pytest.raises(GantkError, match=f"has {shards} tasks: 1 to 100000 are read"):
+        read_result(ChainResult, tmp_path)

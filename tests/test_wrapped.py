@@ -192,9 +192,46 @@ class Pairs(Chain):
         return super().forward(z), z
 
 
+class ChannelsLast(Chain):
+    def forward(self, z: Tensor) -> Tensor:
+        return super().forward(z).permute(0, 2, 3, 1)
+
+
+class WithoutValues(Chain):
+    def forward(self, z: Tensor) -> Tensor:
+        return super().forward(z).to("meta")
+
+
+class Growing(Chain):
+    calls = 0
+
+    def forward(self, z: Tensor) -> Tensor:
+        self.calls += 1
+        return nn.functional.pad(super().forward(z), (0, self.calls))
+
+
+class InPlace(Chain):
+    def forward(self, z: Tensor) -> Tensor:
+        return super().forward(z.mul_(0.5).add_(1))
+
+
+def test_a_module_that_changes_its_codes_changes_copies() -> None:
+    """The codes are kept, and drawn again."""
+    generator = gantk.wrap(seeded(InPlace))
+    z_ND = generator.sample_z(3)
+    kept = z_ND.clone()
+    first = generator.synthesize(generator.expand(generator.map(z_ND)))
+    again = generator.synthesize(generator.expand(generator.map(z_ND)))
+    assert torch.equal(z_ND, kept)
+    close(again, first)
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
+        (ChannelsLast, r"if channels are last, return image.permute\(0, 3, 1, 2\)"),
+        (WithoutValues, "images without values"),
+        (Growing, "randomness of its own"),
         (Noisy, "randomness of its own"),
         (Together, "depend on the batch"),
         (Broken, "not finite"),
@@ -212,6 +249,8 @@ def test_modules_that_do_not_fit_are_refused(make: type[nn.Module], words: str) 
 def test_wrong_arguments_are_refused() -> None:
     with pytest.raises(UsageError, match=r"given inputs of shape \[16, 7\]"):
         gantk.wrap(seeded(Chain), 7)
+    with pytest.raises(UsageError, match="z_dim 10000000000 is larger than any"):
+        gantk.wrap(seeded(Chain), 10**10)
     with pytest.raises(UsageError, match="width of the codes is not known"):
         gantk.wrap(seeded(Wide))
     with pytest.raises(UsageError, match="the class Chain"):

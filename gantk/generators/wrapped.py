@@ -26,10 +26,12 @@ from gantk.generators.graph_steps import GraphSteps
 from gantk.generators.labels import label_matrix
 from gantk.generators.spec import Config
 from gantk.generators.steps import Pause, Steps
+from gantk.store.channels import MOST_CHANNELS
 from gantk.store.own_code import foreign
 
 Range = tuple[float, float]
 CHECKED = 16  # codes behind the detected range
+_LARGEST = 1 << 20  # width of codes and labels
 FORMS = ("rows", "ids")
 
 
@@ -99,7 +101,7 @@ class Wrapped(Generator):
             raise UsageError("this module looks its label up by number, so that a soft label has no meaning; give ids")
         if not self.config.parts:
             return z_ND if label_NK is None else torch.cat([z_ND, label_NK], 1)
-        w: Tensor = self.network.get_submodule("mapping")(*_inputs(self.config, z_ND, label_NK))
+        w: Tensor = self.network.get_submodule("mapping")(*_inputs(self.config, z_ND.clone(), label_NK))
         return w[:, 0] if w.ndim == 3 else w
 
     def _run(
@@ -128,6 +130,7 @@ class Wrapped(Generator):
 
     def _module_inputs(self, wp_NLD: Tensor) -> tuple[Tensor, ...]:
         config = self.config
+        wp_NLD = wp_NLD.clone()  # a module may change what it is given, and these codes are kept
         if config.parts:
             return (wp_NLD if config.rows > 1 else wp_NLD[:, 0],)
         code, z_dim = wp_NLD[:, 0], config.z_dim
@@ -227,7 +230,7 @@ def _inputs(config: WrappedConfig, z_NZ: Tensor, label_NK: Tensor | None) -> tup
 def _called(module: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
     shapes = " and ".join(str(list(x.shape)) for x in inputs)
     with foreign(f"The module {type(module).__name__}, given inputs of shape {shapes},", UsageError), torch.no_grad():
-        image: Tensor = module(*inputs)
+        image: Tensor = module(*(x.clone() for x in inputs))
     return image
 
 
@@ -252,6 +255,13 @@ def _check(module: nn.Module, config: WrappedConfig, z_ND: Tensor, label_NK: Ten
     if not isinstance(image, Tensor) or image.ndim != 4 or not image.is_floating_point():
         what = f"{image.dtype} of shape {list(image.shape)}" if isinstance(image, Tensor) else type(image).__name__
         raise UsageError(f"The module {name} returned {what}, where images [N, C, H, W] of floats were expected.")
+    if image.is_meta:
+        raise UsageError(f"The module {name} returned images without values (device meta): give it its weights.")
+    if image.shape[1] > MOST_CHANNELS or (image.shape[1] > 4 and image.shape[3] in (1, 3, 4)):
+        raise UsageError(
+            f"The module {name} returned images of shape {list(image.shape)}, where [N, C, H, W] with at most "
+            f"{MOST_CHANNELS} channels were expected: if channels are last, return image.permute(0, 3, 1, 2)."
+        )
     if not image.numel():
         raise UsageError(f"The module {name} made images of shape {list(image.shape)}, which have no pixels.")
     if len(image) != n:
@@ -260,7 +270,8 @@ def _check(module: nn.Module, config: WrappedConfig, z_ND: Tensor, label_NK: Ten
         raise UsageError(f"The module {name} draws images that are not finite: check its weights.")
     scale = float(image.abs().max()) + 1e-12
     inputs = _inputs(config, z_ND, label_NK)
-    if float((_called(module, inputs) - image).abs().max()) > 1e-5 * scale:
+    again = _called(module, inputs)
+    if again.shape != image.shape or float((again - image).abs().max()) > 1e-5 * scale:
         raise UsageError(
             f"The module {name} draws randomness of its own: the same codes gave two different images; make its noise "
             "an input, or fix it."
@@ -371,4 +382,7 @@ def _layers(steps: Steps, prefix: str, channels: int, size: tuple[int, int]) -> 
 def _whole(name: str, value: object, least: int) -> int:
     if value is None:
         raise UsageError(f"The width of the codes is not known: give {name}=, or the module an attribute {name}.")
-    return whole(name, value, least)
+    number = whole(name, value, least)
+    if number > _LARGEST:
+        raise UsageError(f"{name} {number} is larger than any that gantk takes: give at most {_LARGEST}.")
+    return number

@@ -24,6 +24,7 @@ from gantk.codes.source import Codes, CodeSource, show_truncation
 from gantk.errors import UsageError
 from gantk.generators.arguments import checked
 from gantk.generators.base import Generator, Layer
+from gantk.higan.histograms import histogram
 from gantk.higan.options import SynthesizeOptions
 from gantk.higan.samples import ScoreSummary, SynthesizeResult
 from gantk.pictures.images import as_saved, to_uint8
@@ -366,7 +367,7 @@ def score_summaries(table: Array) -> dict[str, ScoreSummary]:
         if not len(score_N):
             continue
         low, high = float(score_N.min()), float(score_N.max())
-        counts, edges = np.histogram(score_N, BINS, (low, high if high > low else low + 1.0))
+        counts, edges = histogram(score_N, BINS)
         summaries[name] = ScoreSummary(
             missing=len(every) - len(score_N),
             mean=float(score_N.mean()),

@@ -22,6 +22,7 @@ from gantk.higan.boundary import BoundaryResult, RowResult, Settings, train_boun
 from gantk.higan.boundary_inputs import check_conditions, read_rows
 from gantk.higan.cards import file_base
 from gantk.higan.ends import ends_of, present
+from gantk.higan.histograms import histogram
 from gantk.higan.options import TrainBoundaryOptions
 from gantk.higan.scores import Scores, from_content
 from gantk.runs.stores import Store
@@ -160,7 +161,7 @@ def boundary_of(
 ) -> Boundary:
     """A boundary as it is kept, shown and exported."""
     finite = np.asarray(score_N, dtype=np.float64)
-    counts, edges = np.histogram(finite[np.isfinite(finite)], BINS)
+    counts, edges = histogram(finite[np.isfinite(finite)], BINS)
     first = found.rows[0]
     figures = figures_of(found)
     return Boundary(

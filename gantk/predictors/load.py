@@ -14,6 +14,7 @@ from torch import Tensor
 from gantk.errors import GantkError, UsageError, suggestion
 from gantk.generators.arguments import checked, described
 from gantk.generators.devices import resolve_device
+from gantk.predictors.answers import read_answer
 from gantk.predictors.base import Predictor
 from gantk.predictors.resampling import resize
 from gantk.store.channels import colours
@@ -210,7 +211,9 @@ class FunctionPredictor(Predictor):
         image_NCHW = colours(image_NCHW)
         if not self.class_names:
             raise self._lacks("a segmentation")
-        logit_NKHW: Tensor = self._called(image_NCHW)
+        logit_NKHW = self._called(image_NCHW)
+        if isinstance(logit_NKHW, dict) or logit_NKHW.ndim != 4:
+            raise GantkError(f"The predictor {self.name!r} returned no logits [N, K, H, W], and did before.")
         if logit_NKHW.shape[:2] != (len(image_NCHW), len(self.class_names)):
             raise GantkError(f"The predictor {self.name!r} returned logits of shape {tuple(logit_NKHW.shape)}.")
         return resize(logit_NKHW, *image_NCHW.shape[-2:])
@@ -226,33 +229,23 @@ class FunctionPredictor(Predictor):
             )
         return score_NA
 
-    def _called(self, image_NCHW: Tensor) -> Any:
-        """What the function says; the logits where they stand under "out", as torchvision's segmentation models answer.
+    def _called(self, image_NCHW: Tensor) -> Tensor | dict[str, Tensor]:
+        """What the function says, see `read_answer`; it may change the images it is given, which are a copy.
 
         Raises:
-            GantkError: it raised, said nothing, or gave class numbers, which do not tell how sure it was.
+            GantkError: it raised, or answered with something else.
         """
         with foreign(f"The predictor {self.name!r}"):
-            found = self.function(image_NCHW)
-        if isinstance(found, Mapping) and isinstance(found.get("out"), Tensor) and found["out"].ndim == 4:
-            found = found["out"]
-        if found is None:
-            raise GantkError(
-                f"The predictor {self.name!r} returned nothing: return scores [N, A], [N] or a dictionary of [N], or "
-                "logits of classes [N, K, H, W]."
-            )
-        if isinstance(found, Tensor) and found.ndim == 3 and not found.is_floating_point():
-            raise GantkError(
-                f"The predictor {self.name!r} returned class numbers {tuple(found.shape)}: return logits of the "
-                "classes [N, K, H, W] instead."
-            )
-        return found
+            found = self.function(image_NCHW.clone())
+        return read_answer(found, self.name)
 
-    def _matrix(self, scores: object, n: int) -> Tensor:
-        if isinstance(scores, Mapping):
-            scores = torch.stack([torch.as_tensor(column).reshape(-1) for column in scores.values()], 1)
-        score_NA = torch.as_tensor(scores)
-        score_NA = score_NA.unsqueeze(1) if score_NA.ndim == 1 else score_NA
+    def _matrix(self, scores: Tensor | dict[str, Tensor], n: int) -> Tensor:
+        if isinstance(scores, dict):
+            uneven = {len(column) for column in scores.values()}
+            if len(uneven) > 1:
+                raise GantkError(f"The predictor {self.name!r} returned {len(scores)} lists of different lengths.")
+            scores = torch.stack([column.float() for column in scores.values()], 1) if scores else torch.empty(n, 0)
+        score_NA = scores.unsqueeze(1) if scores.ndim == 1 else scores
         if score_NA.ndim != 2 or len(score_NA) != n:
             raise GantkError(
                 f"The predictor {self.name!r} returned scores of shape {tuple(score_NA.shape)} for {n} image(s); "

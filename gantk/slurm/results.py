@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from gantk.errors import GantkError
 from gantk.runs.claims import counted
 from gantk.runs.results import Result, record
+
+MOST_TASKS = 100_000  # of a job; schedulers take a thousand, if nobody told them otherwise
 
 
 @record
@@ -31,6 +34,12 @@ class Job:
     run: str
     number: str | None = None
     queue: dict[str, int]
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.shards <= MOST_TASKS:
+            raise GantkError(
+                f"The job {self.name[:80]!r} of a chain has {self.shards} tasks: 1 to {MOST_TASKS} are read."
+            )
 
 
 @record

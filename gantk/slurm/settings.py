@@ -29,6 +29,7 @@ from typing import Any
 from gantk.checkpoints.addresses import is_address
 from gantk.errors import UsageError, suggestion
 from gantk.slurm.pipelines import PIPELINES, Pipeline, input_names
+from gantk.slurm.results import MOST_TASKS
 
 DEFAULT_ARRAY = 4
 
@@ -74,6 +75,8 @@ class JobSettings:
         for name, least in (("array", 1), ("at_once", 0), ("cpus", 0), ("nodes", 1), ("warning", 1)):
             if getattr(self, name) < least:
                 raise UsageError(f"[slurm] {_key(name)} = {getattr(self, name)} is too small: {least} or more.")
+        if self.array > MOST_TASKS:
+            raise UsageError(f"[slurm] array = {self.array} is too large: {MOST_TASKS} or less.")
         if self.time and not re.fullmatch(r"[0-9]+(-[0-9]+)?(:[0-9]+){0,2}", self.time):
             raise UsageError(
                 f"[slurm] time = {self.time!r} is not understood: write it as slurm does, such as 04:00:00 or 2-00."
