@@ -270,6 +270,21 @@ def test_one_sample_that_does_not_fit_is_one_sentence(
     )
 
 
+def test_an_own_predictor_that_needs_more_memory_scores_fewer_at_once() -> None:
+    sizes = []
+
+    def brightness(image_NCHW: Tensor) -> Tensor:
+        sizes.append(len(image_NCHW))
+        if len(image_NCHW) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+        return image_NCHW.mean((1, 2, 3))
+
+    with pytest.warns(batches.MemoryWarning):
+        found = gantk.sample(tiny(), 8, gantk.load_predictor(brightness), batch_size=8)
+    assert sizes[-4:] == [2, 2, 2, 2]
+    assert [len(column) for column in found.scores.values()] == [8]
+
+
 def test_what_needs_less_is_named() -> None:
     assert "a --batch-size below 8 or" in batches.no_memory(HessianOptions(), 8)
     assert "--metric-size" in batches.no_memory(HessianOptions(), 1)

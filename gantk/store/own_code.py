@@ -21,6 +21,7 @@ from typing import Any
 
 from gantk.errors import GantkError, UsageError, suggestion
 from gantk.store.inside import regular_file
+from gantk.store.memory import is_out_of_memory
 
 PACKAGE = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")  # where gantk is
 SHOWN = 12  # digits of a checksum in a message; all of it is compared
@@ -75,6 +76,8 @@ def find_object(name: str, what: str, code: bool = False) -> Any:
 def foreign(whose: str, kind: type[GantkError] = GantkError) -> Iterator[None]:
     """Around code of the user's own: whatever it raises is one sentence that says whose code it was.
 
+    Memory that runs out stays what it is: the caller goes on with fewer samples at once.
+
     Args:
         whose: begins the sentence, such as "The predictor 'file.py:name'".
         kind: of the error that it is.
@@ -84,6 +87,8 @@ def foreign(whose: str, kind: type[GantkError] = GantkError) -> Iterator[None]:
     except (GantkError, KeyboardInterrupt):
         raise
     except BaseException as error:  # scripts end by exit(), and foreign code may raise anything
+        if is_out_of_memory(error):
+            raise
         raise kind(f"{whose} raised {type(error).__name__}: {' '.join(str(error).split())[:160]}.") from error
 
 
