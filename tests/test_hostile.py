@@ -251,8 +251,11 @@ def test_pickles_that_ask_for_memory(data, tmp_path, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("opcode", [b"(", b"]", b"}", b"\x8f"])
-def test_the_most_that_a_pickle_can_ask_for(opcode, tmp_path):
-    refused(b"\x80\x04" + opcode * 2_000_000, tmp_path, "take more than 500000 steps")
+def test_the_most_that_a_pickle_can_ask_for(opcode, tmp_path, monkeypatch):
+    most = 500_000 if opcode == b"\x8f" else 50_000  # a set is the largest of them
+    if most < pickle_machine.MOST_STEPS:
+        monkeypatch.setattr(pickle_machine, "MOST_STEPS", most)
+    refused(b"\x80\x04" + opcode * 2_000_000, tmp_path, f"take more than {most} steps")
 
 
 def test_keys_that_share_one_hash(tmp_path):
@@ -387,7 +390,7 @@ def test_flipped_bits(name, tmp_path_factory):
     tmp_path = tmp_path_factory.mktemp("flips")
     original = files(tmp_path)[name]
 
-    @settings(max_examples=60, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=40, suppress_health_check=list(HealthCheck))
     @given(st.lists(st.integers(0, len(original) * 8 - 1), min_size=1, max_size=4))
     def flip(bits):
         data = bytearray(original)
@@ -407,7 +410,7 @@ def test_spliced_bytes(name, tmp_path_factory):
     place = st.integers(0, len(original) - 1)
     pieces = st.one_of(st.binary(max_size=8), st.sampled_from([b"R", b"b", b"\x81", b"\x93", b"0", b"2", b"\xff" * 8]))
 
-    @settings(max_examples=60, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=40, suppress_health_check=list(HealthCheck))
     @given(place, st.integers(0, 40), pieces)
     def splice(start, length, piece):
         outcome(original[:start] + piece + original[start + length :], tmp_path / "file")

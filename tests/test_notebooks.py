@@ -26,7 +26,12 @@ SMALL = {
     "higan": {"(generator, 1000,": "(generator, 48,", "num=60": "num=6"},
     "lse": {"shots=8, held_out=64": "shots=2, held_out=3", "num=50": "num=3"},
     "navigan": {"k=4, num=8, tolerance=0.05": "k=1, num=1, tolerance=0.9", "(generator, 8)": "(generator, 2)"},
-    "resefa": {"num=16": "num=1", "held_out=8": "held_out=1", "count=16": "count=2", "range(8)": "range(2)"},
+    "resefa": {
+        "num=16": "num=1",
+        "held_out=8": "held_out=1, shown=1, samples=1, against='sefa,random'",
+        "count=16": "count=2",
+        "range(8)": "range(2)",
+    },
 }
 WIDGET = [
     "import gantk, numpy\nwidget = gantk.explore('demo', ['season'])\nwidget",

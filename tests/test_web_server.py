@@ -1066,9 +1066,10 @@ def test_11_cards_at_equal_change_inside_a_region_and_row_by_row(server: Running
     label[:28] = 0  # the sky
     mask = server.upload(project, label.tobytes())
     generator = gantk.load_generator("demo")
-    wp = generator.expand(generator.map(generator.sample_z(8, seed=0)))
+    wp = generator.expand(generator.map(generator.sample_z(4, seed=0)))
     for name in ("time of day", "season"):
-        args = {"direction": directions[name]["id"], "samples": 8, "mask": mask, "inside": 0.05, "each_row": True}
+        each = name == "season"
+        args = {"direction": directions[name]["id"], "samples": 4, "mask": mask, "inside": 0.05, "each_row": each}
         card = server.job(project, "card", args)["result"]
         assert card["inside"] == pytest.approx(0.05, abs=2e-3)
         direction = gantk.load_direction(name.replace(" ", "_"), generator)
@@ -1077,8 +1078,8 @@ def test_11_cards_at_equal_change_inside_a_region_and_row_by_row(server: Running
             change = (moved - generator.synthesize(wp)).square().mean(1).numpy() / 4
         assert card["inside"] == pytest.approx(float(np.sqrt(change[:, :28].mean())), rel=1e-3)
         assert card["outside"] == pytest.approx(float(np.sqrt(change[:, 28:].mean())), rel=1e-3)
-        assert [item["row"] for item in card["by_row"]] == list(range(10))
-        assert {item["name"] for item in card["by_row"]} == {card["attributes"][0]["name"]}
+        assert [item["row"] for item in card["by_row"]] == (list(range(10)) if each else [])
+        assert {item["name"] for item in card["by_row"]} <= {card["attributes"][0]["name"]}
     body = {"kind": "card", "key": "r", "args": {"direction": directions["season"]["id"], "inside": 0.05}}
     refused = server.ask("POST", f"projects/{project}/jobs", body)
     assert refused.status == 400 and "needs a region" in refused.json["message"]
