@@ -16,7 +16,6 @@ norm before it, [gain, bias], with the 1 around which gains lie and before the s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -271,10 +270,7 @@ class BigGAN(Generator):
                 maps[layer.name] = cast(Tensor, image) if layer.is_rgb else x
         return (image if stop is None else None), maps, State(end, x, image, shortcut)
 
-    def _tangent_map(
-        self, codes: Styles, moving: Sequence[int], options: Options, start: State | None
-    ) -> Callable[[Sequence[Tensor]], Tensor] | None:
-        return tangent_map(self, codes, moving, options, start)
+    _tangent_map = tangent_map
 
 
 def _dense(code_NZ: Tensor, part: nn.Module, delta: tuple[Tensor, Tensor] | None) -> Tensor:

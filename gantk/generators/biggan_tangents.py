@@ -33,12 +33,12 @@ Rule = Callable[[Tensor | None, Tensor | None], Tensor | None]  # steps of the m
 
 
 def tangent_map(
-    generator: BigGAN, styles: Sequence[Tensor], moving: Sequence[int], options: Options, start: State | None
+    generator: BigGAN, codes: Sequence[Tensor], moving: Sequence[int], options: Options, start: State | None
 ) -> Callable[[Sequence[Tensor]], Tensor] | None:
     """`Generator._tangent_map`; none for edited weights and in training mode, where a batch's own statistics count."""
     if options.deltas or generator.training:
         return None
-    return _Tangents(generator, styles, moving, options, start)
+    return _Tangents(generator, codes, moving, options, start)
 
 
 class _Tangents:

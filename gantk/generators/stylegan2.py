@@ -6,7 +6,6 @@ Shape legend: N samples, Z latent, D width of w, L rows of wp, I/O/C channels, H
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -207,10 +206,7 @@ class StyleGAN2(StyledGenerator):
                 maps[layer.name] = cast(Tensor, image) if layer.is_rgb else x
         return (image if stop is None else None), maps, State(end, x, image, shortcut)
 
-    def _tangent_map(
-        self, codes: Styles, moving: Sequence[int], options: Options, start: State | None
-    ) -> Callable[[Sequence[Tensor]], Tensor] | None:
-        return tangent_map(self, codes, moving, options, start)
+    _tangent_map = tangent_map
 
     def _blending(self, lod: float | None) -> Growth | None:
         if self.config.architecture != "revised":

@@ -76,14 +76,14 @@ class _RGB:
 
 
 def tangent_map(
-    generator: StyleGAN2, styles: Sequence[Tensor], moving: Sequence[int], options: Options, start: State | None
+    generator: StyleGAN2, codes: Sequence[Tensor], moving: Sequence[int], options: Options, start: State | None
 ) -> Callable[[Sequence[Tensor]], Tensor] | None:
     """`Generator._tangent_map`; none for edited weights, in half precision, and where levels of detail are blended."""
     if generator.half_dtype is not None or options.deltas or generator.config.architecture == "revised":
         return None
     if generator.dtype not in (torch.float32, torch.float64):
         return None
-    return _Tangents(generator, styles, moving, options, start)
+    return _Tangents(generator, codes, moving, options, start)
 
 
 class _Tangents(Linear):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import abc
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -295,10 +294,7 @@ class StyleGAN3(StyledGenerator):
                 maps[layer.name] = _canvas(full, rate) if crop else full
         return (image if stop is None else None), maps, State(end, x, image)
 
-    def _tangent_map(
-        self, codes: Styles, moving: Sequence[int], options: Options, start: State | None
-    ) -> Callable[[Sequence[Tensor]], Tensor] | None:
-        return tangent_map(self, codes, moving, options, start)
+    _tangent_map = tangent_map
 
 
 def _canvas(x: Tensor, rate: int) -> Tensor:

@@ -36,12 +36,12 @@ Push = Callable[[Tensor | None, Tensor | None], Tensor | None]  # steps of the m
 
 
 def tangent_map(
-    generator: StyleGAN3, styles: Sequence[Tensor], moving: Sequence[int], options: Options, start: State | None
+    generator: StyleGAN3, codes: Sequence[Tensor], moving: Sequence[int], options: Options, start: State | None
 ) -> Callable[[Sequence[Tensor]], Tensor] | None:
     """`Generator._tangent_map`; none for edited weights and in half precision."""
     if generator.half_dtype is not None or options.deltas:
         return None
-    return _Tangents(generator, styles, moving, options, start)
+    return _Tangents(generator, codes, moving, options, start)
 
 
 class _Tangents:
