@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from test_imagenet import published_state
+from test_imagenet import Coarse, published_state
 
 from gantk.predictors.efficientnet_lite import ImageNet
 from gantk.predictors.label_files import read_labels
@@ -35,7 +35,7 @@ BLOCK = re.compile(r"^```(sh|python)(?: file=(\S+))?\n(.*?)^```$", re.MULTILINE 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, root: Path) -> Path:
     """A directory with a small faces.py, labels of 20 samples, and photos."""
-    network = ImageNet(published_state())
+    network = Coarse(published_state())
     monkeypatch.setattr(ImageNet, "from_file", lambda path=None: network)
     monkeypatch.setattr("gantk.predictors.efficientnet_lite.located", lambda: Path("installed"))
     monkeypatch.syspath_prepend(str(root / "tests"))

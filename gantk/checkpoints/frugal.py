@@ -18,7 +18,7 @@ _SPARE = 1 << 22  # numbers; filters and index tables that are computed, not sto
 
 
 class _Frugal(TorchFunctionMode):
-    """Counts what factories are asked for before they allocate it, and gives zeros instead of random numbers; what is drawn in place stays as it is."""
+    """Counts what factories are asked for before they allocate it, and draws no random numbers."""
 
     def __init__(self, limit: int) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class _Frugal(TorchFunctionMode):
 
 @contextmanager
 def frugal(numbers: int) -> Iterator[None]:
-    """Within this block, modules may allocate 4 times `numbers` and 4 million more; random initial values are not drawn.
+    """Within this block, modules may allocate 4 times `numbers` and 4 million more; random initial values are none.
 
     Raises:
         GantkError: a module asks for more (before it gets it).

@@ -20,7 +20,6 @@ import numpy.typing as npt
 import torch
 
 from gantk.checkpoints import native
-from gantk.checkpoints.frugal import frugal
 from gantk.checkpoints.ghfeat import SOURCE, read_encoder
 from gantk.checkpoints.names import ALIASES, check_sum, weights_folder
 from gantk.checkpoints.safetensors_header import is_safetensors
@@ -204,7 +203,7 @@ def _build(path: Path, config: Mapping[str, Any], state: dict[str, torch.Tensor]
             if isinstance(v, int)), default=0) > 1 << 16:  # fmt: skip
         raise GantkError(f"{path} is damaged: its header claims impossible sizes")
     try:
-        with torch.device("meta"), frugal(sum(tensor.numel() for tensor in state.values())):
+        with torch.device("meta"):
             encoder = Encoder(EncoderConfig.from_dict(config))
         encoder.load_state_dict(state, assign=True)
     except (TypeError, RuntimeError, ValueError, KeyError) as error:
