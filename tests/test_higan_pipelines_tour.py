@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,9 @@ from gantk.codes.directions import Direction
 from gantk.errors import GantkError, UsageError
 from gantk.predictors.selectivity import selectivity
 from gantk.predictors.truth import ExactFactors
+from gantk.resefa import verbs as resefa
 from gantk.resefa.results import DirectionsResult
+from gantk.resefa.rivals import Rivals
 from gantk.runs.reporting import load_result
 from gantk.runs.results import read_result
 from gantk.store.files import load_json
@@ -49,6 +52,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tour_lse, "STEPS_OF_EDIT", "2")
     monkeypatch.setattr(tour_navigan, "SIZE", (2, 1, 1))
     monkeypatch.setattr(tour_resefa, "SIZE", ("1", "2"))
+    monkeypatch.setattr(resefa, "Rivals", functools.partial(Rivals, samples=64))
 
 
 @pytest.mark.usefixtures("short")

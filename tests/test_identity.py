@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import io
 import json
 import os
@@ -27,6 +28,8 @@ from gantk.errors import GantkError, UsageError
 from gantk.generators import probe as probes
 from gantk.ghfeat import files
 from gantk.predictors.efficientnet_lite import located
+from gantk.resefa import verbs as resefa
+from gantk.resefa.rivals import Rivals
 from gantk.runs.batches import settled
 from gantk.runs.identity import identity_of
 from gantk.runs.merging import merge_runs
@@ -76,16 +79,18 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     here = Path.cwd()
     prepare(folder)
     os.chdir(folder)
+    patch = pytest.MonkeyPatch()
     try:
+        patch.setattr(resefa, "Rivals", functools.partial(Rivals, samples=64))
         for case, words in every.items():
             if case in needed:
                 with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()) as said:
                     assert gantk(words) == 0, f"{case}: {said.getvalue()}"
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(probes, "probe", remembered(probes.probe, of_module))
-            patch.setattr(files, "_from_native", remembered(files._from_native, of_path))
-            yield folder
+        patch.setattr(probes, "probe", remembered(probes.probe, of_module))
+        patch.setattr(files, "_from_native", remembered(files._from_native, of_path))
+        yield folder
     finally:
+        patch.undo()
         os.chdir(here)
 
 

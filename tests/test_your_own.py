@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shlex
 from collections.abc import Callable
@@ -14,6 +15,8 @@ from test_imagenet import Coarse, published_state
 
 from gantk.predictors.efficientnet_lite import ImageNet
 from gantk.predictors.label_files import read_labels
+from gantk.resefa import verbs as resefa
+from gantk.resefa.rivals import Rivals
 from gantk.runs.table import TASKS
 
 Call = Callable[..., tuple[int, str, str]]
@@ -38,6 +41,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, root: Path) -> Path:
     network = Coarse(published_state())
     monkeypatch.setattr(ImageNet, "from_file", lambda path=None: network)
     monkeypatch.setattr("gantk.predictors.efficientnet_lite.located", lambda: Path("installed"))
+    monkeypatch.setattr(resefa, "Rivals", functools.partial(Rivals, samples=64))
     monkeypatch.syspath_prepend(str(root / "tests"))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "faces.py").write_text(FACES)
