@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -10,11 +12,15 @@ import numpy as np
 import pytest
 import torch
 
+from gantk.atlas import verbs as charting
+from gantk.atlas.plan import sizes_of
 from gantk.codes.directions import Direction
 from gantk.errors import GantkError, UsageError
 from gantk.predictors.selectivity import selectivity
 from gantk.predictors.truth import ExactFactors
+from gantk.resefa import verbs as resefa
 from gantk.resefa.results import DirectionsResult
+from gantk.resefa.rivals import Rivals
 from gantk.runs.reporting import load_result
 from gantk.runs.results import read_result
 from gantk.store.files import load_json
@@ -39,11 +45,14 @@ ATLAS = ("--quick", "-N", "40", "--held-out", "2", "--random", "1", "--shown", "
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """A tour with as few samples and steps as its commands take."""
     monkeypatch.setattr(tour_atlas, "SIZE", ATLAS)
+    monkeypatch.setattr(tour_atlas, "SYSTEMS", "sefa")  # all of them are in tests/test_atlas.py
+    monkeypatch.setattr(charting, "sizes_of", lambda options: dataclasses.replace(sizes_of(options), rows=1, others=8))
     monkeypatch.setattr(tour_lse, "FRESH", 6)
     monkeypatch.setattr(tour_lse, "SEARCH", ("1", "1", "16", "2"))
     monkeypatch.setattr(tour_lse, "STEPS_OF_EDIT", "2")
     monkeypatch.setattr(tour_navigan, "SIZE", (2, 1, 1))
     monkeypatch.setattr(tour_resefa, "SIZE", ("1", "2"))
+    monkeypatch.setattr(resefa, "Rivals", functools.partial(Rivals, samples=64))
 
 
 @pytest.mark.usefixtures("short")
@@ -52,7 +61,6 @@ def test_the_tour_finds_the_truth_of_the_oracle(
 ) -> None:
     small = tour_higan.Size(samples=500, preview=4, fresh=128, rescored=16, random=1, resamples=1)
     monkeypatch.setattr(tour_higan, "size_of", lambda tour: small)
-    monkeypatch.setattr(tour_atlas, "SYSTEMS", "higan,sefa")
     code, out, err = gantk_command("demo", "--model", "demo-oracle", "-o", tmp_path / "tour")
     assert code == 0, err
     assert re.search(r"\[(\d+)/\1\]", err) and "index.html" in out
@@ -93,7 +101,6 @@ def test_the_tour_goes_through_every_family(
 ) -> None:
     small = tour_higan.Size(samples=120, preview=4, fresh=32, rescored=2, random=1, resamples=1)
     monkeypatch.setattr(tour_higan, "size_of", lambda tour: small)
-    monkeypatch.setattr(tour_atlas, "SYSTEMS", "higan,sefa")  # all of them are in tests/test_atlas.py
     code, _, err = gantk_command("demo", "--model", name, "-o", tmp_path / "tour")
     assert code == 0, err
     found = load_result(tmp_path / "tour")

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.func import jvp
 
 from gantk.errors import GantkError
+from gantk.generators import imagenet
 from gantk.predictors import efficientnet_lite as lite
 from gantk.predictors.defaults import metric_name
 from gantk.predictors.distance import perceptual_distance
@@ -49,6 +50,13 @@ def published_state(seed: int = 0) -> dict[str, Tensor]:
     state["_fc.weight"] = torch.randn(lite.CLASSES, lite.FEATURES, generator=source) * 0.02
     state["_fc.bias"] = torch.zeros(lite.CLASSES)
     return state
+
+
+class Coarse(lite.ImageNet):
+    """Looks at a twelfth of the pixels: random weights know nothing of more either."""
+
+    def read(self, image_NCHW: Tensor, side: int | None = 64, head: bool = True) -> lite.Reading:
+        return super().read(image_NCHW, side and 64, head)
 
 
 @pytest.fixture(scope="module")
@@ -166,3 +174,15 @@ def test_photographs_are_recognised() -> None:
         p = predictor.categories(image[..., left : left + image.shape[2]])[0]
         assert int(p.argmax()) == wanted
     assert predictor.category_names[698] == "palace" and predictor.category_names[985] == "daisy"
+
+
+def test_names_of_classes_are_those_that_torchvision_publishes() -> None:
+    assert imagenet._table() == imagenet._published()
+
+
+def test_names_of_classes_come_from_the_published_list_where_the_file_moved(monkeypatch: pytest.MonkeyPatch) -> None:
+    def moved(path: str) -> dict[str, object]:
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr(imagenet.runpy, "run_path", moved)
+    assert imagenet.class_names.__wrapped__()[207] == "golden retriever"

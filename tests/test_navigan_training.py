@@ -6,6 +6,7 @@ Shape legend: N samples, D directions, R vectors of the basis.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from generator_cases import codes, refuse, tiny
 from torch import Tensor, nn
 
 from gantk.errors import GantkError, UsageError
+from gantk.navigan import training
 from gantk.navigan.bases import VectorBasis, random_basis
 from gantk.navigan.options import TrainOptions
 from gantk.navigan.reconstructor import ShiftPredictor
@@ -125,7 +127,8 @@ def test_both_learn_and_the_generator_does_not() -> None:
 
 
 @pytest.mark.slow
-def test_directions_are_told_apart_on_samples_that_were_never_trained_on() -> None:
+def test_directions_are_told_apart_on_samples_that_were_never_trained_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "moved_each", functools.partial(moved_each, vectorize=True))  # which small ones like
     found = target()
     plan = TrainingPlan(3, 15.0, 6.0, batch=32, predictor="lenet", predictor_size=32, rate=3e-3)
     rectifier = Rectifier(found, basis_of(found), plan)

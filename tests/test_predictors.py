@@ -56,11 +56,11 @@ def test_bundled_weights_are_the_listed_bytes_and_small() -> None:
 
 
 def test_bundled_predictor_reads_renders_that_no_training_saw(demo: DemoPredictor) -> None:
-    factors, nuisance = sample_scene(400, seed=34_000)
+    factors, nuisance = sample_scene(200, seed=34_000)
     drawn = render(factors, nuisance)
     guess, truth = demo.attributes(drawn.image_NCHW), factors
     for i, factor in enumerate(FACTORS):
-        rows = truth[:, FACTOR_NAMES.index("trees")] > 0 if factor.name == "tree_size" else torch.ones(400).bool()
+        rows = truth[:, FACTOR_NAMES.index("trees")] > 0 if factor.name == "tree_size" else torch.ones(200).bool()
         error = (guess - truth)[rows, i]
         r2 = 1 - error.square().mean() / truth[rows, i].var(correction=0)
         assert r2 > 0.96, f"{factor.name}: R2 {r2:.3f}"
@@ -88,7 +88,7 @@ def test_an_image_is_judged_alone(demo: DemoPredictor) -> None:
 
 
 def test_features_know_a_blurred_picture(demo: DemoPredictor) -> None:
-    one, two = (render(*sample_scene(400, seed=seed)).image_NCHW for seed in (34_002, 34_003))
+    one, two = (render(*sample_scene(100, seed=seed)).image_NCHW for seed in (34_002, 34_003))
     blurred = F.avg_pool2d(F.pad(one, (1, 1, 1, 1), mode="replicate"), 3, 1)
     same = frechet_distance(demo.features(one), demo.features(two))
     assert frechet_distance(demo.features(blurred), demo.features(two)) > 1.5 * same

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shlex
 from collections.abc import Callable
@@ -10,10 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from test_imagenet import published_state
+from test_imagenet import Coarse, published_state
 
 from gantk.predictors.efficientnet_lite import ImageNet
 from gantk.predictors.label_files import read_labels
+from gantk.resefa import verbs as resefa
+from gantk.resefa.rivals import Rivals
 from gantk.runs.table import TASKS
 
 Call = Callable[..., tuple[int, str, str]]
@@ -35,9 +38,10 @@ BLOCK = re.compile(r"^```(sh|python)(?: file=(\S+))?\n(.*?)^```$", re.MULTILINE 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, root: Path) -> Path:
     """A directory with a small faces.py, labels of 20 samples, and photos."""
-    network = ImageNet(published_state())
+    network = Coarse(published_state())
     monkeypatch.setattr(ImageNet, "from_file", lambda path=None: network)
     monkeypatch.setattr("gantk.predictors.efficientnet_lite.located", lambda: Path("installed"))
+    monkeypatch.setattr(resefa, "Rivals", functools.partial(Rivals, samples=64))
     monkeypatch.syspath_prepend(str(root / "tests"))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "faces.py").write_text(FACES)

@@ -13,11 +13,12 @@ from torch.overrides import TorchFunctionMode
 from gantk.errors import GantkError
 
 _FACTORIES = {torch.randn, torch.rand, torch.zeros, torch.ones, torch.empty, torch.full}
+_DRAWN = {torch.Tensor.normal_, torch.Tensor.uniform_}
 _SPARE = 1 << 22  # numbers; filters and index tables that are computed, not stored
 
 
 class _Frugal(TorchFunctionMode):
-    """Counts what factories are asked for before they allocate it, and gives zeros instead of random numbers."""
+    """Counts what factories are asked for before they allocate it, and draws no random numbers."""
 
     def __init__(self, limit: int) -> None:
         super().__init__()
@@ -33,6 +34,8 @@ class _Frugal(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
+        if func in _DRAWN:
+            return args[0]
         if func in _FACTORIES:
             size = args[0] if args and isinstance(args[0], tuple | list) else kwargs.get("size", args)
             self.left -= math.prod(size)
@@ -47,7 +50,7 @@ class _Frugal(TorchFunctionMode):
 
 @contextmanager
 def frugal(numbers: int) -> Iterator[None]:
-    """Within this block, modules may allocate 4 times `numbers` and 4 million more; random initial values are zeros.
+    """Within this block, modules may allocate 4 times `numbers` and 4 million more; random initial values are none.
 
     Raises:
         GantkError: a module asks for more (before it gets it).

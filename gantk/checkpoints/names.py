@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,16 +28,21 @@ def weights_folder() -> Path:
 
 def bundled() -> dict[str, Path | None]:
     """Bundled generators by name; None for one that is made without a file."""
+    files = sorted(weights_folder().glob("*.safetensors"))
+    found = {path.stem: path for path in files if _is_generator(path, path.stat().st_mtime_ns)}
+    return {**found, **dict.fromkeys(CONSTRUCTED)}
+
+
+@functools.lru_cache(maxsize=256)
+def _is_generator(path: Path, written: int) -> bool:
+    """Whether a file that was written at that time is a generator's; the others are predictors' and discriminators'."""
     from gantk.checkpoints.native import read_header
 
-    found: dict[str, Path | None] = {}
-    for path in sorted(weights_folder().glob("*.safetensors")):
-        try:
-            read_header(path)
-        except GantkError:
-            continue  # a predictor's or a discriminator's weights
-        found[path.stem] = path
-    return {**found, **dict.fromkeys(CONSTRUCTED)}
+    try:
+        read_header(path)
+    except GantkError:
+        return False
+    return True
 
 
 def is_bundled(model: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shlex
@@ -43,8 +44,9 @@ num = 8
 """
 
 
+@functools.cache
 def cases() -> dict[str, list[str]]:
-    """Every case by name: the words after `gantk`."""
+    """Every case by name: the words after `gantk`; read once, and only read."""
     found = {}
     for line in LIST.read_text(encoding="utf-8").splitlines():
         if line and not line.startswith("#"):
