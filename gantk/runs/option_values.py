@@ -65,8 +65,10 @@ def check_single(field: Field, value: object, typed: object = None) -> None:
     largest = about.most if about.most is not None else (LARGEST_INT if field.kind is int else LARGEST_FLOAT)
     smallest = about.least if about.least is not None else -largest
     beyond = (about.above is not None and number <= about.above) or (about.below is not None and number >= about.below)
-    if not beyond and about.most is None and number > largest:  # a bound that the option's own range does not tell
-        raise UsageError(f"{field.dashed} is {shown}, which is too large: give at most {largest:.12g}.")
+    told = about.most is not None and about.most < LARGEST_INT  # by the option's own range; see `range_of`
+    if not beyond and not told and number > largest:
+        limit = str(largest) if field.kind is int else f"{largest:.12g}"
+        raise UsageError(f"{field.dashed} is {shown}, which is too large: give at most {limit}.")
     if not beyond and about.least is None and about.above is None and number < smallest:
         raise UsageError(f"{field.dashed} is {shown}, which is too small: give at least {smallest:.12g}.")
     if beyond or not smallest <= number <= largest:
