@@ -284,6 +284,10 @@ def test_codes_far_beyond_all_codes(generator: StyleGAN2, tmp_path: Path) -> Non
         (b"0.1 0.2\n0.3\n", "line 2: 1 numbers where the lines before have 2"),
         (b"\xff\xfe\x00", "neither .npy, .npz"),
         (npy_bytes(np.array(["a"])), "<U1"),
+        (
+            npy_bytes(np.zeros(4, [(name, "<f4") for name in "abcde"])),
+            r"a table of a, b, c, d, \.\.\., as scores are, ",
+        ),
         (torch_bytes({"epoch": 3}), "no array where an array of numbers"),
         (torch_bytes(torch.from_numpy(MANY_Z).to(torch.complex64)), "holds complex64"),
         (

@@ -207,9 +207,13 @@ def read_raw(raw: Raw) -> Checkpoint:
     raise unknown(raw, "a network" if raw.entries else "no tensors")
 
 
+WEIGHTS = ("pytorch_model.bin", "model.safetensors")
+"""The weights in a Hugging Face model folder."""
+
+
 def _weights_of_folder(folder: Path) -> Path:
     """The weights in a Hugging Face model folder."""
-    for name in ("pytorch_model.bin", "model.safetensors"):
+    for name in WEIGHTS:
         if (folder / name).is_file():
             return folder / name
     from gantk.checkpoints.names import is_known
