@@ -183,9 +183,49 @@ def test_version_and_console_script(gantk_command: Call) -> None:
     assert (done.returncode, done.stdout) == (0, f"gantk {gantk.__version__}\n")
 
 
-def test_no_command_shows_the_help(gantk_command: Call) -> None:
-    code, out, err = gantk_command()
-    assert code == 2 and "Commands:" in out + err
+@pytest.mark.parametrize("words", [w for w in EVERY_COMMAND if isinstance(find(w), click.Group)], ids=" ".join)
+def test_a_group_without_a_command_shows_its_help(words: tuple[str, ...], gantk_command: Call) -> None:
+    assert gantk_command(*words) == (2, "", gantk_command(*words, "--help")[1])
+
+
+@pytest.mark.parametrize("words", EVERY_COMMAND, ids=" ".join)
+def test_every_number_is_checked_as_those_of_tasks_are(words: tuple[str, ...]) -> None:
+    """click's own numbers take nan, and say their range as `0.01<=x<=600`, or as `x<=None`."""
+    plain = (click.types.IntParamType, click.types.FloatParamType)
+    assert [p.name for p in find(words).params if isinstance(p.type, plain)] == []
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("navigan export a.safetensors b.pt --strength nan", "--strength is nan: give a finite number."),
+        ("models bench demo --seconds nan", "is nan: give a finite number of at least 0.01 and at most 600."),
+        ("models bench demo --seconds 0", "is 0: give a finite number of at least 0.01 and at most 600."),
+        ("web demo --port 70000", "is 70000: give a whole number of at least 0 and at most 65535."),
+        ("demo --seed 9223372036854775808", "which is too large: give at most 9223372036854775807."),
+        ("synthesize demo --seed 9223372036854775808", "which is too large: give at most 9223372036854775807."),
+        ("synthesize demo --num 0", "--num is 0: give a whole number of at least 1."),
+        ("manipulate demo season --num 0", "--num is 0: give a whole number of at least 1."),
+        ("walk demo --num 0", "--num is 0: give a whole number of at least 1."),
+        ("resefa jacobian demo --num 0", "--num is 0: give a whole number of at least 1."),
+        ("models bench demo --precisions float8", "'float8' is none of float32, float16, bfloat16."),
+    ],
+)
+def test_a_number_out_of_range_is_refused_with_the_range(line: str, said: str, gantk_command: Call) -> None:
+    code, out, error = gantk_command(*line.split())
+    assert (code, out) == (2, "") and said in error, error
+
+
+def test_a_file_where_a_folder_is_to_be_made_is_named_before_anything_is_computed(
+    gantk_command: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("gantk.speed.measuring.measure", lambda *_, **__: pytest.fail("it was measured"))
+    for command in ("models bench demo", "synthesize demo --num 1"):
+        for place in (tmp_path / "file", tmp_path / "file" / "below"):
+            code, out, error = gantk_command(*command.split(), "-o", place)
+            assert (code, out) == (1, "")
+            assert f"{place} cannot be made ({tmp_path / 'file'} is a file): give another one." in error
 
 
 # --- spelling ------------------------------------------------------------------------------------------------------

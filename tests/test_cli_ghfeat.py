@@ -209,6 +209,7 @@ def test_evaluate_the_bundled_world_and_labelled_images(gantk: Gantk, tmp_path: 
     assert found.regression is not None and found.regression.columns == ("red",)
     assert found.classification is not None and found.classification.columns == ("odd",)
     refused(gantk(*words, tmp_path / "p", "-o", tmp_path / "c"), 2, "--labels")
+    refused(gantk(*words, "--num", "24", "--folds", "13", "-o", tmp_path / "c"), 2, "give at least 26, or fewer folds")
     assert not (tmp_path / "c").exists()
 
 

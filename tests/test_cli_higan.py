@@ -221,7 +221,10 @@ def test_manipulate_leaves_codes_images_animation_and_a_page(gantk: Gantk, tmp_p
     assert moved.walk.rows == (1, 2) and moved.distances == pytest.approx((-2, -2 / 3, 2 / 3, 2))
     assert moved.walk.animations == {"gif": "red_w.gif", "webp": "red_w.webp"}
     assert moved.walk.strips[0].origin is None and "the sample as it was drawn, which is at 0" not in page_of(tmp_path)
-    assert "red_w.gif" in (tmp_path / "manipulate.html").read_text()
+    page = (tmp_path / "manipulate.html").read_text()
+    assert "red_w.gif" in page and "viz size" not in page and "border left" not in page  # HiGAN's, which nobody gave
+    ok(gantk(*words.split(), "--viz-size", 20, "-o", tmp_path / "given"))
+    assert "viz size" in (tmp_path / "given" / "manipulate.html").read_text()
 
 
 def test_a_direction_brings_its_layers_and_range(gantk: Gantk, world: Path, tmp_path: Path) -> None:
@@ -355,6 +358,7 @@ REFUSED = {
     "a condition that is all": (2, "Nothing", f"{MANIPULATE} red.safetensors --condition red.safetensors"),
     "the same twice": (2, "leave one", f"{MANIPULATE} red.safetensors red.safetensors"),
     "absolute inside wp": (2, "absolute", f"{MANIPULATE} red.safetensors --absolute --layers 1"),
+    "images and none": (2, "--images and --skip-image", "synthesize tiny.safetensors -N 2 --images --skip-image"),
     "an animation without images": (2, "images", f"{MANIPULATE} red.safetensors --skip-image --animation gif"),
 }
 

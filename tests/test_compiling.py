@@ -171,7 +171,7 @@ def test_a_run_says_whether_it_was_compiled(
     assert code == 0 and error.count("Compiled for 2 samples at once") == 1 and "Compiled for 1 sample at once" in error
     assert read_manifest(tmp_path / "a" / "synthesize.run.json")["identity"]["--compile"] is True
     code, _, error = gantk_command(*words, "-o", tmp_path / "a")
-    assert code == 2 and "with --compile = True, and now it is None" in error
+    assert code == 2 and "with --compile, and this one is without --compile" in error
 
 
 def test_deterministic_changes_nothing_on_a_cpu_and_ends_with_the_command(

@@ -185,7 +185,7 @@ def test_other_refusals() -> None:
         boundary("z").apply(codes(N, D), 1.0, layers="1")
     with pytest.raises(UsageError, match="move wp instead"):
         boundary("w").apply(codes(N, D), 1.0, layers="1")
-    with pytest.raises(UsageError, match="layers 0 to 5"):
+    with pytest.raises(UsageError, match="has rows 0 to 5"):
         boundary("w").apply(codes(N, L, D), 1.0, layers="6")
     with pytest.raises(UsageError, match=r"\(3,\) do not fit 5 codes"):
         boundary("w").apply(codes(N, D), [1.0, 2.0, 3.0])

@@ -13,7 +13,7 @@ from generator_cases import close, codes, differ, labels, refuse, tiny, uneven
 from ghfeat_cases import images, small_encoder
 
 from gantk.codes.directions import Direction
-from gantk.errors import GantkError
+from gantk.errors import GantkError, UsageError
 from gantk.generators.probe import probe
 from gantk.ghfeat.bridge import affines, move, principal_step, push_forward, styles_to_wp
 from gantk.ghfeat.calibration import style_layout
@@ -106,6 +106,8 @@ def test_boxes_and_soft_edges() -> None:
     wide = box_mask("0,0.5,0.5,1", (4, 8))
     assert wide.shape == (4, 8) and torch.equal(wide, box_mask("0,4,2,8", (4, 8))) and wide.sum() == 8
     refuse(lambda: box_mask("0,0,5,2", (4, 8)))
+    with pytest.raises(UsageError, match="mixes pixels and shares"):
+        box_mask("0.4,0.3,6,0.7", 8)
     for bad in ("1,2,3", "a,b,c,d", "5,5,5,9", "0,0,9,9", "-1,0,4,4"):
         refuse(lambda box=bad: box_mask(box, 8))
     soft = feather(box_mask("2,2,6,6", 8), 1.0)

@@ -428,6 +428,8 @@ def test_edit_command(gantk_command: Gantk, head: str, tmp_path: Path) -> None:
         (["--shape", "sun:5,30,9"], "reaches outside the image"),
         (["--colour", "red:0,0,2,2"], "is not understood"),
         (["--shape", "son:5,24,2"], "no class 'son'"),
+        (["--shape", "sun:5,24,2", "--index", 3, "--seeds", 85], "--seeds 85 and --index 3 each name a sample"),
+        (["--shape", "sun:5,24,2", "--index", 3, "--code", tmp_path / "one.npy"], "--index 3 names a sample"),
     ):
         code, _, err = gantk_command(*words, *options, "-o", tmp_path / "c")
         assert code == 2 and message in err and not (tmp_path / "c").exists()

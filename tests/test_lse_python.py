@@ -43,6 +43,9 @@ def test_the_example_of_the_design_on_demo() -> None:
 @pytest.mark.usefixtures("few_renders")
 def test_a_result_is_a_head_wherever_one_is_wanted(few: tuple[gantk.Generator, object], tmp_path: Path) -> None:
     g, found = few
+    one, four = found.lines()  # type: ignore[attr-defined]
+    assert one.lstrip().startswith("1 shot: mIoU 0.") and four.lstrip().startswith("4 shots: mIoU 0.")
+    assert "+-" not in one + four, "one repeat has no spread"
     assert found.head.name == "n4-r0" and [row.shots for row in found.shots] == [1, 4]  # type: ignore[attr-defined]
     scored = gantk.lse.evaluate(g, found, num=4)
     assert [row.head for row in scored.scores] == ["n1-r0", "n4-r0"] and scored.num == 4

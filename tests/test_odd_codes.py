@@ -303,6 +303,10 @@ def test_codes_far_beyond_all_codes(generator: StyleGAN2, tmp_path: Path) -> Non
         (b"MATLAB 5.0 MAT-file" + b" " * 100, "is no array: it is a MATLAB file: save the arrays as .npy"),
         (pickle.dumps(MANY_Z, 0), "is no array: it is a pickle of protocol 0 or 1"),
         (npy_bytes(np.array(["a"])), "<U1"),
+        (
+            npy_bytes(np.zeros(4, [(name, "<f4") for name in "abcde"])),
+            r"a table of a, b, c, d, \.\.\., as scores are, ",
+        ),
         (torch_bytes({"epoch": 3}), "no array where an array of numbers"),
         (torch_bytes(torch.from_numpy(MANY_Z).to(torch.complex64)), "holds complex64"),
         (

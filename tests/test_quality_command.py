@@ -20,6 +20,7 @@ from gantk.pictures.images import to_uint8
 from gantk.predictors.base import Predictor
 from gantk.predictors.inception import FILE, Inception
 from gantk.predictors.load import load_predictor
+from gantk.quality.results import Measured
 from gantk.quality.sources import read_folder
 
 Call = Callable[..., tuple[int, str, str]]
@@ -57,6 +58,17 @@ def test_a_generator_is_at_no_distance_from_its_own_saved_samples(saved: Path) -
     nearest = [names[index] for index in found.nearest_NK[:, 0]]
     assert [Path(name).stem for name in nearest] == [f"s{i:02d}" for i in range(24)]
     assert "Every one of the 24 real images" in result.page().text()
+
+
+def test_a_folder_without_images_is_no_model(gantk_command: Call, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("none")
+    code, _, error = gantk_command("quality", "demo", tmp_path)
+    assert code == 2 and f"The folder {tmp_path} has no images (" in error and "give a folder of images" in error
+
+
+def test_a_figure_without_spread_keeps_three_decimals() -> None:
+    assert str(Measured(1.0, 1.0, 1.0)) == "1.000 (1.000 to 1.000)"
+    assert str(Measured(1.0, 0.92, 1.0)) == "1.000 (0.920 to 1.000)"
 
 
 def test_truncation_costs_recall_and_the_second_side_is_not_truncated() -> None:

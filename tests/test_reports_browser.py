@@ -67,6 +67,16 @@ def test_long_names_of_files_stay_on_the_screen(browser: Browser, tmp_path: Path
     assert browser.run("document.documentElement.scrollWidth") <= 390
 
 
+def test_text_of_a_card_runs_on_around_what_is_not_divided(browser: Browser, tmp_path: Path) -> None:
+    """Ranges and options are spans of their own, as the card's text is."""
+    link = Link("a.npy", "a.npy", text="codes, on rows 5-9, for `gantk x -i`")
+    page = Page("Files", sections=[Links([link], "Files")])
+    browser.screen(1440)
+    browser.open(page.write(tmp_path / "files.html"))
+    inner = "[...document.querySelectorAll('.cards small span')].map(s => getComputedStyle(s).display)"
+    assert browser.run(inner) == ["inline", "inline"]
+
+
 def test_a_slider_changes_the_picture(browser: Browser, tmp_path: Path) -> None:
     browser.screen(1280)
     browser.open(render(manipulate(tmp_path), "manipulate"))

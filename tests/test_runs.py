@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import sys
 import time
@@ -23,6 +24,7 @@ from gantk.runs.run import Run
 from gantk.store import progress as progressing
 from gantk.store.chunks import Shard
 from gantk.store.files import load_json, save_npy
+from gantk.store.json_values import Json
 from gantk.store.progress import progress
 from gantk.store.seeding import random_normal
 
@@ -116,7 +118,7 @@ def test_a_failure_is_recorded(tmp_path: Path) -> None:
 
 def test_other_arguments_are_refused_by_name(tmp_path: Path) -> None:
     work(tmp_path)
-    with pytest.raises(UsageError, match=r"num = 50, and now it is 60.*overwrite"):
+    with pytest.raises(UsageError, match=r"with num 50, and this one is with num 60: .*--overwrite"):
         work(tmp_path, num=60)
     work(tmp_path, device="cuda")  # where it is computed may change
     with Run.begin(tmp_path, "draw", {"num": 60}, overwrite=True) as run:
@@ -124,6 +126,22 @@ def test_other_arguments_are_refused_by_name(tmp_path: Path) -> None:
     with Run.begin(tmp_path, "other", {"num": 1}):
         pass  # another command shares the directory
     assert [manifest["command"] for manifest in manifests(tmp_path).values()] == ["draw", "other"]
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "said"),
+    [
+        (True, False, "with --x, and this one is without --x"),
+        (None, 0, "without --x, and this one is with --x 0"),
+        ([0.0, 2.5], [], "with --x 0, 2.5, and this one is without --x"),
+        (["a", "b"], {"wood": 1}, "with --x a, b, and this one is with --x wood 1"),
+    ],
+)
+def test_a_setting_that_differs_is_said_as_it_is_typed(before: Json, now: Json, said: str, tmp_path: Path) -> None:
+    with Run.begin(tmp_path, "draw", {"--x": before}):
+        pass
+    with pytest.raises(UsageError, match=re.escape(said)):
+        Run.begin(tmp_path, "draw", {"--x": now}).__enter__()
 
 
 def test_a_directory_that_is_in_use_is_refused(tmp_path: Path) -> None:

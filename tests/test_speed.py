@@ -81,7 +81,7 @@ def test_what_does_not_fit_is_a_line_and_the_precision_stays(monkeypatch: pytest
 def test_the_command_says_soon_what_it_does(gantk_command: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gantk.store.progress.FIRST_SIGN", 0.001)
     code, _, error = gantk_command("models", "bench", "demo", "--batches", "1", "--seconds", "0.01")
-    assert code == 0 and "measure: 100 % (4/4 figures)" in error
+    assert code == 0 and "measure: 100 % (4/4 figure)" in error
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ class WalkInputs(CodesInputs):
 class WalkOptions(SampleOptions, BatchOptions):
     num: int | None = option(
         None, "Number of keys; with a file of codes at most how many of them.", "-N", originals=("--num-keyframes",),
-        least=0, default_text="6, or all of the codes given",
+        least=1, default_text="6, or all of the codes given",
     )  # fmt: skip
     space: Literal["z", "w", "wp"] | None = option(
         None, "Space in which keys are joined.", default_text="w, or that of codes given after it"

@@ -57,6 +57,11 @@ def weights_in(folder: Path) -> Path:
     )
 
 
+def has_weights(folder: Path) -> bool:
+    """Whether a folder holds files of networks."""
+    return any(item.suffix.lower() in SUFFIXES and item.is_file() for item in folder.iterdir())
+
+
 def _first_part(name: str) -> str:
     return _PART.sub(r"\g<1>00001-of-\3\4", name)
 

@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gantk.cli.commands import BESIDE_TASKS
+from gantk.cli.numbers import Number, with_range
 from gantk.cli.options import TYPED, examples
-from gantk.errors import UsageError
-from gantk.runs.option_values import AUTO, AUTOMATIC, check_single, range_of
 from gantk.runs.options import Field, Options, fields_of
 from gantk.runs.table import GROUPS, TASKS, find_task
 from gantk.runs.task import Task
 from gantk.store.lazy import resolve
 from gantk.store.memory import peak, peak_of_gpus, shown
-from gantk.store.numerals import read_float, read_int
 from gantk.store.progress import alive
 
 if TYPE_CHECKING:
@@ -108,28 +106,6 @@ def _type(field: Field) -> Any:
     return tuple([kind] * field.pair) if field.pair > 1 else kind
 
 
-class Number(click.ParamType):
-    """A number in the range that its field says: never inf or nan, which pass every comparison of click's own."""
-
-    def __init__(self, field: Field) -> None:
-        self.field = field
-        self.name = "integer" if field.kind is int else "float"
-
-    def convert(self, value: str | float, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        if self.field.about.auto is not None and value in (AUTO, AUTOMATIC):
-            return AUTOMATIC
-        whole = self.field.kind is int
-        try:
-            number = (read_int if whole else read_float)(value) if isinstance(value, str) else value
-        except ValueError:
-            self.fail(f"{value!r} is not a valid {self.name}.", param, ctx)
-        try:
-            check_single(self.field, number, value)
-        except UsageError as error:
-            self.fail(str(error), param, ctx)
-        return number if whole else float(number)
-
-
 class TaskOption(click.Option):
     """An option whose spellings of the original programs are taken and not shown; a range is said in its help."""
 
@@ -190,8 +166,7 @@ def _help(field: Field, task: Task) -> str:
     text = about.help.rstrip(".")
     if about.default_text:
         text += f"; default: {about.default_text}"
-    ends = range_of(field)
-    return f"{text}.{'  [' + ends.removeprefix('of ') + ']' if ends else ''}"
+    return with_range(f"{text}.", field)
 
 
 def tasks_of(group: str) -> dict[str, str]:

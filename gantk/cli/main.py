@@ -184,6 +184,11 @@ def _report(error: BaseException, quiet: bool) -> int:
     if isinstance(error, BrokenPipeError):  # the reader of our output left, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    if isinstance(
+        error, click.exceptions.NoArgsIsHelpError
+    ):  # a bare `gantk` or `gantk models`: its message is the help
+        click.echo(error.format_message(), err=True)
+        return error.exit_code
     sentence, code = describe(error)
     if not quiet or isinstance(error, (GantkError, click.ClickException)):
         click.echo(f"Error: {sentence}", err=True)

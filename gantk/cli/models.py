@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gantk.cli.options import TYPED, Real, device_option, examples, model_argument, output_dir_option
+from gantk.cli.numbers import number_option
+from gantk.cli.options import TYPED, device_option, examples, model_argument, output_dir_option
 from gantk.errors import GantkError, UsageError
 from gantk.store.own_code import names_code
 from gantk.store.progress import alive
@@ -312,13 +313,7 @@ def verify(model: str, device: str) -> None:
     help="Precisions to measure, of float32, float16, bfloat16; default: float32, on a GPU also float16 where the "
     "original allowed it.",
 )
-@click.option(
-    "--seconds",
-    type=Real(0.01, 600),
-    default=1.0,
-    show_default=True,
-    help="Seconds of measuring for each figure.",
-)
+@number_option("--seconds", float, "Seconds of measuring for each figure.", 1.0, least=0.01, most=600)
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
 @output_dir_option(help="Also write bench.html into this folder.")
 @alive("models bench")
@@ -332,17 +327,24 @@ def bench(
     """
     from gantk.checkpoints.load import load_generator
     from gantk.codes.numbering import parse_seeds
+    from gantk.generators.base import PRECISIONS
     from gantk.generators.devices import resolve_device
     from gantk.speed.measuring import measure
     from gantk.speed.page import page
+    from gantk.store.files import make_directory
 
     counts: tuple[int, ...] = ()
     with contextlib.suppress(UsageError):
         counts = parse_seeds(batches)
     if not counts or min(counts) < 1:
         raise click.BadParameter(f"{batches!r} is no list of batch sizes: write 1,4,8.", param_hint="--batches")
-    generator = load_generator(model, device=resolve_device(device))
     chosen = None if precisions is None else tuple(word.strip() for word in precisions.split(","))
+    for word in chosen or ():
+        if word not in PRECISIONS:
+            raise click.BadParameter(f"{word!r} is none of {', '.join(PRECISIONS)}.", param_hint="--precisions")
+    generator = load_generator(model, device=resolve_device(device))
+    if output_dir is not None:
+        make_directory(Path(output_dir))
     speed = measure(generator, model, counts, chosen, seconds, show=True)
     if as_json:
         click.echo(json.dumps(speed.plain()))

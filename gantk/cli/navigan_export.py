@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gantk.cli.options import Real, examples
+from gantk.cli.numbers import number_option
+from gantk.cli.options import examples
 from gantk.errors import UsageError
 
 if TYPE_CHECKING:
@@ -40,12 +41,7 @@ FORMS = ("gantk", "eigenvectors", "deformation", "checkpoint", "generator")
     default=None,
     help="Numbers of the directions to write, such as 0-3,7; one for a deformation; default: all.",
 )
-@click.option(
-    "--strength",
-    type=Real(),
-    default=None,
-    help="Strength of that direction, in units of the weight; default: the recommended one.",
-)
+@number_option("--strength", float, "Strength of that direction, in units of the weight; default: the recommended one.")
 @click.option("--basis", metavar="FILE", default=None, help="Eigenvectors that a released checkpoint refers to.")
 @click.option("--conv", metavar="LAYER", default=None, help="The layer of a released file that does not say it.")
 @click.option("--model", metavar="MODEL", default=None, help="The generator to edit.")

@@ -12,7 +12,8 @@ from typing import Any
 
 import click
 
-from gantk.store.numerals import is_written
+from gantk.cli.numbers import number_option
+from gantk.runs.options import LARGEST_SEED
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -52,43 +53,22 @@ def model_argument(name: str = "model") -> Decorator:
     return click.argument(name, metavar="MODEL", type=TYPED)
 
 
-class _AsWritten(click.ParamType):
-    """A number of click's that is written as people do it; a settings file gives one of its kinds."""
-
-    kinds: tuple[type, ...]
-
-    # Any: as click has it
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if not (is_written(value) if isinstance(value, str) else type(value) in self.kinds):
-            self.fail(f"{value!r} is not a valid {self.name}.", param, ctx)
-        return super().convert(value, param, ctx)
-
-
-class Whole(_AsWritten, click.IntRange):
-    """A whole number in a range."""
-
-    kinds = (int,)
-
-
-class Real(_AsWritten, click.FloatRange):
-    """A number in a range."""
-
-    kinds = (int, float)
-
-
 def output_dir_option(default: str | None = None, help: str = "Run directory; made when absent.") -> Decorator:
     """``--output-dir/-o`` -> `output_dir`, str or None."""
     return click.option("--output-dir", "-o", default=default, show_default=default is not None, help=help)
 
 
 def seed_option() -> Decorator:
-    return click.option("--seed", type=Whole(0), default=0, show_default=True, help="Seed of all draws.")
+    return number_option("--seed", int, "Seed of all draws.", 0, least=0, most=LARGEST_SEED)
 
 
 def device_option() -> Decorator:
     """``--device`` -> `device`: auto, cpu, cuda, cuda:1; resolve it with `resolve_device`."""
     return click.option(
-        "--device", default="auto", show_default=True, help="cpu, cuda, cuda:N; auto takes a GPU when there is one."
+        "--device",
+        default="auto",
+        show_default=True,
+        help="Device: cpu, cuda, cuda:N; auto takes a GPU when there is one.",
     )
 
 

@@ -18,12 +18,22 @@ if TYPE_CHECKING:
     from gantk.runs.runner import Plan
 
 
+HELP = f"""Write the batch files of a PIPELINE for a cluster with slurm.
+
+PIPELINE is one of {", ".join(PIPELINES)}.
+
+The files are plain text in OUTPUT-DIR/slurm. Jobs are arrays whose tasks are shards; each job waits for the one before
+it. A job whose time is up is queued again and continues where it stopped. The page there shows the state of the chain.
+"""
+
+
 @click.command(
+    help=HELP,
     epilog=examples(
         "gantk slurm synthesize --config church.toml",
         "gantk slurm higan --config church.toml --submit",
         "gantk slurm higan --config church.toml --status",
-    )
+    ),
 )
 @click.argument("pipeline", type=click.Choice(list(PIPELINES)), metavar="PIPELINE")
 @click.option(
@@ -48,12 +58,7 @@ if TYPE_CHECKING:
 @click.option("--submit", is_flag=True, help="Also hand them to sbatch, each job after the one before.")
 @click.option("--status", is_flag=True, help="Write nothing new; ask the scheduler and make the chain's page again.")
 def command(pipeline: str, config: str, own_code: tuple[str, ...], estimate: bool, submit: bool, status: bool) -> None:
-    """Write the batch files of a PIPELINE for a cluster with slurm.
-
-    The files are plain text in OUTPUT-DIR/slurm. Jobs are arrays whose tasks are shards; each job waits for the one
-    before it. A job whose time is up is queued again and continues where it stopped. The page there shows the state of
-    the chain.
-    """
+    """Write, submit or look at the chain of a pipeline; `HELP` is what is said of it."""
     from gantk.runs.run import Run
     from gantk.runs.runner import finish
     from gantk.slurm.batch import batch_files, folder_of, submit_script

@@ -8,7 +8,8 @@ from typing import TypedDict, Unpack
 
 import click
 
-from gantk.cli.options import TYPED, Whole, device_option, examples, precision_option
+from gantk.cli.numbers import number_option
+from gantk.cli.options import TYPED, device_option, examples, precision_option
 from gantk.errors import UsageError
 
 
@@ -44,7 +45,7 @@ class Beside(TypedDict):
 )
 @click.option("--output-dir", "-o", default="runs/web", show_default=True, help="Folder of the projects.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", type=Whole(0, 65535), default=0, help="Port to listen on; default: a free one.")
+@number_option("--port", int, "Port to listen on; default: a free one.", least=0, most=65535)
 @click.option("--socket", "path", metavar="PATH", default=None, help="A Unix socket that only you can open.")
 @click.option(
     "--allow-host",
@@ -56,14 +57,14 @@ class Beside(TypedDict):
 @click.option("--public", is_flag=True, help="Ask for no token; each visitor has projects of their own.")
 @click.option("--write-space", "space", metavar="DIR", default=None,
               help="Write a folder that a hosted Space (Docker) runs on these models, and serve nothing.")  # fmt: skip
-@click.option("--cache", type=Whole(0), default=512, show_default=True, help="Memory for kept states per model, in MB.")
+@number_option("--cache", int, "Memory for kept states per model, in MB.", 512, least=0)
 @device_option()
 @precision_option()
 def command(
     models: tuple[str, ...],
     output_dir: str,
     host: str,
-    port: int,
+    port: int | None,
     path: str | None,
     allowed: tuple[str, ...],
     public: bool,
@@ -94,7 +95,7 @@ def command(
         command_line = write_space(Path(space), models, files, {name: word for name, word in given.items() if word})
         click.echo(f"Wrote {space}: push it to a Space, which runs {shlex.join(command_line)}.")
         return
-    from gantk.store.files import remove_empty, remove_stale
+    from gantk.store.files import make_directory, remove_empty, remove_stale
     from gantk.store.locks import hold
     from gantk.web.security import new_token
     from gantk.web.serving import check_host, listen, run, scratch_in
@@ -106,7 +107,7 @@ def command(
         allowed = (*allowed, named)
     folder = Path(output_dir)
     made = [place for place in (folder, *folder.parents) if not place.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
+    make_directory(folder, "The folder of the projects")
 
     def forget() -> None:
         """Nothing was served: leave no folder that was not there."""
@@ -115,7 +116,11 @@ def command(
             remove_empty([folder / "projects", *made])
 
     token = None if public else new_token()
-    with contextlib.ExitStack() as undo, hold(folder / ".lock", what=output_dir), listen(host, port, path) as address:
+    with (
+        contextlib.ExitStack() as undo,
+        hold(folder / ".lock", what=output_dir),
+        listen(host, port or 0, path) as address,
+    ):
         undo.callback(forget)
         click.echo(f"Open {address.link(allowed[0] if allowed else host, token)}")
         click.echo(f"From another machine: {address.tunnel()}, then open the same link there.")

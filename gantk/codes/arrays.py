@@ -99,9 +99,17 @@ def read_arrays(path: str | Path) -> Found:
         found = _text(file, data)
     numbers = {name: array for name, array in found.arrays.items() if array.dtype.kind in "fiu" and array.size}
     if not numbers:
-        kinds = ", ".join(f"{array.dtype} {array.shape}" for array in list(found.arrays.values())[:3])
+        kinds = ", ".join(_kind(array) for array in list(found.arrays.values())[:3])
         raise GantkError(f"{file} holds {kinds or 'no array'} where an array of numbers was expected.")
     return Found(file, numbers, found.extra, found.keys)
+
+
+def _kind(array: npt.NDArray[Any]) -> str:
+    """What an array without numbers is; a structured one is a table, such as the scores of samples."""
+    if array.dtype.names:
+        names = array.dtype.names
+        return f"a table of {', '.join(names[:4])}{', ...' if len(names) > 4 else ''}, as scores are,"
+    return f"{array.dtype} {array.shape}"
 
 
 def _is_torch(path: Path) -> bool:

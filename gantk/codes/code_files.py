@@ -121,7 +121,7 @@ def _fitted(path: Path, array: Array, key: str, spec: GeneratorSpec, space: str 
     raise GantkError(
         f"{held}, and codes of this generator are {', '.join(forms)}"
         + (f"; {space} was expected: " if space else ": ")
-        + "is it another network's, or another --latent-space-type?"
+        + "is it another network's, or of another space?"
     )
 
 

@@ -207,7 +207,7 @@ class Direction:
         absolute: bool,
     ) -> Tensor:
         num_layers = wp_NLD.shape[1]
-        chosen = parse_layers(self.layers if layers is None else layers, num_layers)
+        chosen = parse_layers(self.layers if layers is None else layers, num_layers, noun="row")
         strengths = [1.0] * num_layers
         if self.space == "w" and truncation is not None:
             from gantk.generators.spec import truncation_of

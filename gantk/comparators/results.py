@@ -14,7 +14,7 @@ import numpy.typing as npt
 from gantk.codes.directions import Direction
 from gantk.codes.kept_directions import save_direction
 from gantk.comparators.claims import GANSPACE, SEFA
-from gantk.runs.claims import Claims
+from gantk.runs.claims import Claims, counted
 from gantk.runs.results import Export, Result, record
 from gantk.runs.walk import Walk
 
@@ -36,7 +36,8 @@ class ClosedForm(Result):
         yield Export(name, lambda path: save_direction(path, self.direction), "directions, strongest first")
 
     def lines(self) -> tuple[str, ...]:
-        return (f"{len(self.direction)} directions of {self.direction.space}",)
+        verb = "was" if len(self.direction) == 1 else "were"
+        return (f"{counted(len(self.direction), 'direction')} of {self.direction.space} {verb} found.",)
 
 
 @record

@@ -14,7 +14,7 @@ from gantk.runs.reporting import read_from, read_run
 from gantk.runs.results import Result
 from gantk.runs.table import find_task, is_task
 from gantk.store.fingerprint import fingerprint
-from gantk.store.json_values import Json
+from gantk.store.json_values import Json, in_words
 
 LONGEST = 120  # letters of a value on the page
 
@@ -105,17 +105,17 @@ def _finished(folder: Path, name: str, manifest: Manifest) -> Finished:
         result.sentence(), result.table(), task.page_of(result)
     identity = manifest.get("identity", {})
     settings = {
-        "--" + key.replace("_", "-"): as_text(value)
+        "--" + key.replace("_", "-"): in_words(value)
         for key, value in manifest["arguments"].items()
         if key not in VOLATILE
     }
     contents = {}
     for key, value in identity.items():
         if key.startswith("the "):
-            contents[key] = as_text(value) if value is None or isinstance(value, str) else _checksum(value)
-        elif key == "result version" or settings.get(key) != as_text(value):
-            contents[key if key == "result version" else f"contents of {key}"] = as_text(value)
-    settings["gantk"] = as_text(manifest.get("versions", {}).get("gantk"))
+            contents[key] = in_words(value) if value is None or isinstance(value, str) else _checksum(value)
+        elif key == "result version" or settings.get(key) != in_words(value):
+            contents[key if key == "result version" else f"contents of {key}"] = in_words(value)
+    settings["gantk"] = in_words(manifest.get("versions", {}).get("gantk"))
     return Finished(name=name, result=result, settings=settings, contents=contents)
 
 
@@ -138,12 +138,3 @@ def shown(text: str) -> str:
     """A name that came from a run, for sentences: no control characters, and no marks of code or emphasis."""
     clean = "".join(letter if letter.isprintable() and letter not in "`*" else "_" for letter in text)
     return clean if len(clean) <= LONGEST else clean[: LONGEST - 3] + "..."
-
-
-def as_text(value: Json) -> str:
-    """A setting in words."""
-    if value is None:
-        return "none"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return str(value) if isinstance(value, (str, int, float)) else json.dumps(value, sort_keys=True)

@@ -266,7 +266,8 @@ class Generator(nn.Module, ABC):
 
     def parse_rows(self, rows: LayerList) -> tuple[int, ...]:
         """The rows of wp that a list names, by number, range or the name of a layer; see `parse_layers`."""
-        return parse_layers(rows, self.spec.num_layers, {layer.name: layer.row for layer in self.layers})
+        names = {layer.name: layer.row for layer in self.layers}
+        return parse_layers(rows, self.spec.num_layers, names, "row")
 
     def layer(self, key: str | int) -> Layer:
         """A layer by name or index; near matches are offered for a misspelt name."""

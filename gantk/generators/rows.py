@@ -30,7 +30,9 @@ def parse_numbers(text: LayerList, count: int, noun: str, option: str) -> tuple[
         raise UsageError(f"{option} {shown} does not fit: {noun}s are 0 to {count - 1}, written like 0-3,7.") from error
 
 
-def parse_layers(text: LayerList, num_layers: int, names: Mapping[str, int | None] | None = None) -> tuple[int, ...]:
+def parse_layers(
+    text: LayerList, num_layers: int, names: Mapping[str, int | None] | None = None, noun: str = "layer"
+) -> tuple[int, ...]:
     """Return the sorted, distinct layer indices that a layer list names.
 
     A list is ``"0-3,7"``: single indices, inclusive ranges, or names of layers where `names` maps them to indices.
@@ -40,6 +42,7 @@ def parse_layers(text: LayerList, num_layers: int, names: Mapping[str, int | Non
         text: the list.
         num_layers: L; indices run from 0 to L - 1.
         names: layer name -> index; a name mapped to None exists but has no index here (a layer without a row).
+        noun: what messages call one of them: layer, or row of wp.
 
     Raises:
         UsageError: an empty item, a reversed range, an unknown name, or an index out of range. Unlike the original
@@ -52,20 +55,20 @@ def parse_layers(text: LayerList, num_layers: int, names: Mapping[str, int | Non
     else:
         items = list(text) if isinstance(text, Iterable) else [text]
     if not items:
-        raise UsageError(f"The layer list is empty: give indices such as 0-3,7 (layers are 0 to {num_layers - 1}).")
+        raise UsageError(f"The {noun} list is empty: give indices such as 0-3,7 ({noun}s are 0 to {num_layers - 1}).")
     chosen: set[int] = set()
     for item in items:
-        chosen.update(_parse_item(item, num_layers, names or {}, text))
+        chosen.update(_parse_item(item, num_layers, names or {}, text, noun))
     return tuple(sorted(chosen))
 
 
-def _parse_item(item: object, num_layers: int, names: Mapping[str, int | None], text: LayerList) -> range:
+def _parse_item(item: object, num_layers: int, names: Mapping[str, int | None], text: LayerList, noun: str) -> range:
     if isinstance(item, (bool, np.bool_)) or not isinstance(item, (str, int, np.integer)):
-        raise UsageError(f"{item!r} in the layer list {text!r} is neither an index, a range nor a name.")
+        raise UsageError(f"{item!r} in the {noun} list {text!r} is neither an index, a range nor a name.")
     if isinstance(item, str):
         word = item.strip()
         if not word:
-            raise UsageError(f"The layer list {text!r} has an empty item: write it like 0-3,7.")
+            raise UsageError(f"The {noun} list {text!r} has an empty item: write it like 0-3,7.")
         if word in names:
             row = names[word]
             if row is None:
@@ -74,15 +77,15 @@ def _parse_item(item: object, num_layers: int, names: Mapping[str, int | None], 
         match = _ITEM.fullmatch(word.replace(" ", ""))
         if match is None:
             hint = suggestion(word, names) if names else ""
-            raise UsageError(f"{word!r} in the layer list {text!r} is no index, range or layer name.{hint}")
+            raise UsageError(f"{word!r} in the {noun} list {text!r} is no index, range or layer name.{hint}")
         first, last = int(match[1]), int(match[2] or match[1])
     else:
         first = last = int(item)
     if first > last:
-        raise UsageError(f"The range {item!r} in the layer list {text!r} is reversed: write {last}-{first}.")
+        raise UsageError(f"The range {item!r} in the {noun} list {text!r} is reversed: write {last}-{first}.")
     if first < 0 or last >= num_layers:
         raise UsageError(
-            f"Layer {last if last >= num_layers else first} in {text!r} is out of range: "
-            f"this network has layers 0 to {num_layers - 1}."
+            f"{noun.capitalize()} {last if last >= num_layers else first} in {text!r} is out of range: "
+            f"this network has {noun}s 0 to {num_layers - 1}."
         )
     return range(first, last + 1)

@@ -216,7 +216,7 @@ def choose_rows(rows: RowList, levels: RowList, num_rows: int) -> tuple[list[int
     """
     if rows is not None and levels is not None:
         raise UsageError("--rows counts from the coarsest row and --levels from the finest: give one of them.")
-    chosen = levels_to_rows(levels, num_rows) if levels is not None else list(parse_layers(rows, num_rows))
+    chosen = levels_to_rows(levels, num_rows) if levels is not None else list(parse_layers(rows, num_rows, noun="row"))
     named = [num_rows - 1 - row for row in reversed(chosen)]
     return chosen, f"rows {show_seeds(chosen)} (levels {show_seeds(named)} of GH-Feat)"
 

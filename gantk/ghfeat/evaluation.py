@@ -25,7 +25,7 @@ from gantk.ghfeat.metrics import at_size, closeness, decode, encode, recovery_of
 from gantk.ghfeat.options import BATCH, EvaluateOptions
 from gantk.ghfeat.photos import Batch, Images, marked, photos_of
 from gantk.ghfeat.probe_results import EvaluateResult
-from gantk.ghfeat.probes import neighbours
+from gantk.ghfeat.probes import folds_of, neighbours
 from gantk.ghfeat.subject import keep_images
 from gantk.ghfeat.train_run import mean_code_image
 from gantk.pictures.images import as_saved
@@ -97,6 +97,7 @@ def evaluate(
     judge, distance = predictor_for(generator, predictor), perception_for(generator)
     given = None if images is None else photos_of(images)
     reader = _reader(given, config.resolution, config.image_channels, options)
+    folds_of(len(reader), options.folds)  # refused before anything is computed
     backbone = Backbone.of(options.backbone) if options.baselines else None
     attributes = tuple(judge.attribute_names) if judge is not None else ()
     names = [STYLES, FIGURES, *([READ, REREAD] if attributes else []), *([PIXEL, BACKBONE] if backbone else [])]

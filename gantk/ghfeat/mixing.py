@@ -48,6 +48,8 @@ def box_mask(box: str, size: Size) -> Tensor:
     numbers = parse_numbers(box)
     shares = bool(numbers) and max(numbers) <= 1
     form = f"--box {BOX} such as 16,16,48,48 or 0.25,0.25,0.75,0.75"
+    if not shares and any(0 < number < 1 for number in numbers):
+        raise UsageError(f"The box {box!r} mixes pixels and shares of the image: write {form}.")
     edges = parse_box(box, f"The box {box!r}", form, 1 if shares else max(height, width))
     down, across = (height, width) if shares else (1, 1)
     top, bottom = round(edges.top * down), round(edges.bottom * down)

@@ -45,7 +45,7 @@ def folds_of(n: int, folds: int = FOLDS, seed: int = 0) -> list[tuple[Indices, I
     """
     if folds < 2 or n < 2 * folds:
         raise UsageError(
-            f"{n} samples are too few for {folds} folds: give at least {2 * max(folds, 2)}, or less folds."
+            f"{n} samples are too few for {folds} folds: give at least {2 * max(folds, 2)}, or fewer folds."
         )
     order = np.random.Generator(np.random.Philox(key=[seed, 0])).permutation(n)
     parts = np.array_split(order, folds)

@@ -71,7 +71,7 @@ def read_rows(rows: str | Sequence[int] | None, codes: npt.NDArray[Any]) -> tupl
         return None
     if codes.ndim < 3:
         raise UsageError(f"Rows {rows} cannot be chosen where there is one code per sample: give wp.")
-    return parse_layers(rows, codes.shape[1])
+    return parse_layers(rows, codes.shape[1], noun="row")
 
 
 def check_conditions(

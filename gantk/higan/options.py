@@ -16,7 +16,7 @@ class SynthesizeOptions(SampleOptions, BatchOptions, QualityOptions):
         None,
         "Number of samples to draw; with a file of codes at most how many of them.",
         "-N",
-        least=0,
+        least=1,
         default_text="all of the file",
     )
     latents: str | None = option(
@@ -105,7 +105,7 @@ def _hidden(help: str) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class ManipulateOptions(SampleOptions, BatchOptions, PictureOptions):
-    num: int | None = option(None, "Number of samples.", "-N", least=0, default_text="4, or all of FILE.npy")
+    num: int | None = option(None, "Number of samples.", "-N", least=1, default_text="4, or all of FILE.npy")
     step: int = option(7, "Number of pictures along a direction.", "--steps", "-S", least=1, most=10_000)
     start_distance: float | None = option(
         None, "First distance, in units of the direction's space.", default_text="minus the direction's scale"

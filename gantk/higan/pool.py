@@ -42,7 +42,7 @@ class Pool:
         self.num_layers = self.codes.shape[1]
         if layers is not None and self.num_layers == 1:
             raise UsageError("Layers cannot be chosen where there is one code per sample: give wp.")
-        self.layers = None if layers is None else parse_layers(tuple(layers), self.num_layers)
+        self.layers = None if layers is None else parse_layers(tuple(layers), self.num_layers, noun="row")
         chosen = self.layers or tuple(range(self.num_layers))
         self.shared = shared and self.num_layers > 1
         self.chosen = chosen

@@ -178,6 +178,8 @@ class _Work:
         self.generator = source.generator
         self.latents = chosen_latents(options.latents, source.spaces)
         self.style_names = style_names(self.generator) if options.generate_style else ()
+        if options.images and options.skip_image:
+            raise UsageError("--images and --skip-image contradict each other: leave one out.")
         every = options.images or options.image_format == "npy"
         self.imaged = 0 if options.skip_image else source.total if every else min(options.preview, source.total)
         self.as_array = options.image_format == "npy" and self.imaged > 0

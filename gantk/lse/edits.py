@@ -88,7 +88,11 @@ def edit(
     )
     editing = EditSession(generator, reader, truncation)
     given = given_codes(generator, code)
+    if given is not None and options.index:
+        raise UsageError(f"--index {options.index} names a sample, and {given.source} was given: leave one out.")
     if options.seeds is not None:
+        if options.index:
+            raise UsageError(f"--seeds {options.seeds} and --index {options.index} each name a sample: leave one out.")
         if given is not None:
             raise UsageError(f"--seeds {options.seeds} draws a code, and {given.source} was given: leave one out.")
         given = numbered_codes(generator, parse_seeds(options.seeds))

@@ -258,14 +258,16 @@ class FewshotResult(HasHead, Result):
         found = []
         for row in self.shots:
             time = "" if row.seconds is None else f"fitted in {row.seconds:.1f} s"
+            noun = "shot" if row.shots == 1 else "shots"
             if row.scores is None:
                 files = ", ".join(f"heads/{name}.safetensors" for name in row.heads)
-                found.append(f"{row.shots} shots: {files}{', ' + time if time else ''}")
+                found.append(f"{row.shots} {noun}: {files}{', ' + time if time else ''}")
                 continue
             share = row.scores.of_full
             full = "" if share is None else f", {100 * share:.1f} % of the full head"
-            miou = f"{row.scores.paper_miou:.4f} +- {row.scores.deviation:.4f}"
-            found.append(f"{row.shots:>3} shots: mIoU {miou}{full}{f' ({time})' if time else ''}")
+            spread = f" +- {row.scores.deviation:.4f}" if len(row.heads) > 1 else ""  # of one repeat nobody knows it
+            miou = f"{row.scores.paper_miou:.4f}{spread}"
+            found.append(f"{row.shots:>3} {noun}: mIoU {miou}{full}{f' ({time})' if time else ''}")
         return tuple(found)
 
     def table(self) -> list[dict[str, object]]:

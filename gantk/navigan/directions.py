@@ -129,8 +129,8 @@ class WeightDirections:
         """
         if self.shape != target.shape:
             raise GantkError(
-                f"{self.name} has directions of shape {list(self.shape)} for {self.layer}, and the weight of "
-                f"{target.layer} is {list(target.shape)}: it belongs to another layer or generator."
+                f"The directions {self.name!r} have the shape {list(self.shape)}, and the weight of {target.layer} is "
+                f"{list(target.shape)}: they belong to another layer or generator."
             )
         if self.layer and self.layer != target.layer:
             raise GantkError(f"{self.name} belongs to layer {self.layer} and not to {target.layer}.")

@@ -156,4 +156,4 @@ def class_number(word: str, names: Sequence[str]) -> int:
         return list(names).index(text)
     if text.isdecimal() and int(text) < len(names):
         return int(text)
-    raise UsageError(f"There is no class {text!r} among {', '.join(names)}.{suggestion(text, list(names))}")
+    raise UsageError(f"There is no class {text!r}.{suggestion(text, list(names))}")

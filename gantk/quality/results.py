@@ -38,7 +38,7 @@ class Measured:
     def shown(self) -> tuple[str, str, str]:
         """Value and ends of the interval as text, with one decimal more than the interval deserves; no end reads as 0
         that is not 0."""
-        digits = decimals(self.low, self.high) + 1
+        digits = decimals(self.low, self.high) + (self.high > self.low)
         while digits < 6 and any(end != 0 and float(f"{end:.{digits}f}") == 0 for end in (self.low, self.high)):
             digits += 1
         return f"{self.value:.{digits}f}", f"{self.low:.{digits}f}", f"{self.high:.{digits}f}"

@@ -16,6 +16,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from gantk.checkpoints.folders import has_weights
+from gantk.checkpoints.names import is_known
 from gantk.codes.source import CodeSource
 from gantk.errors import UsageError
 from gantk.generators.base import Generator
@@ -42,8 +44,12 @@ class Pictures:
 
 
 def is_folder_of_images(name: str | Path) -> bool:
-    """Whether a name is a folder that holds images, at any depth; a model may be a folder too."""
-    return Path(name).is_dir() and any(pictures_below(Path(name)))
+    """Whether a name is a folder that holds images, at any depth, or nothing that is a model: a model may be a folder
+    too."""
+    path = Path(name)
+    if not path.is_dir():
+        return False
+    return any(pictures_below(path)) or not (is_known(str(name)) or has_weights(path))
 
 
 def read_folder(name: str | Path) -> Pictures:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from gantk.errors import GantkError, UsageError
+from gantk.errors import UsageError
 from gantk.reports.cite import bibtex
 from gantk.reports.drawing import DRAW
 from gantk.reports.latex import latex
@@ -15,7 +15,7 @@ from gantk.reports.pdf import can_write_pdf, to_pdf
 from gantk.reports.sections import HeatMap, Panels, Section, Sheet, SliderGrid, SliderStrip, Table
 from gantk.reports.tabular import grid_of, markdown
 from gantk.reports.text import Anchors
-from gantk.store.files import write_atomic
+from gantk.store.files import make_directory, write_atomic
 from gantk.store.numerals import read_float
 from gantk.store.text import csv_bytes
 
@@ -60,10 +60,7 @@ def export(page: Page, directory: Path | str, stem: str, width_mm: float = COLUM
             made |= {f"{name}{suffix}": data for suffix, data in files}
             number += 1
     directory = Path(directory)
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise GantkError(f"The directory {directory} cannot be made ({error.strerror}): give another one.") from error
+    make_directory(directory, "The directory")
     return [write_atomic(directory / name, data) for name, data in made.items()]
 
 

@@ -85,12 +85,12 @@ def show_fixed(value: float, digits: int) -> str:
 
 
 def show_step(value: float, digits: int | None = None) -> str:
-    """A slider's value: signed, with no more decimals than it has."""
+    """A slider's value: signed, with no more decimals than it has; where nothing was moved, 0 on every slider."""
     if digits is None:
         digits = step_digits([value])
     text = f"{value:.{digits}f}"
     if float(text) == 0:
-        return text.lstrip("-")
+        return "0"
     return (text if text.startswith("-") else "+" + text).replace("-", MINUS)
 
 

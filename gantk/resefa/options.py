@@ -15,7 +15,7 @@ DEFAULT_NUM, LARGEST = 8, 256
 @dataclass(frozen=True, kw_only=True)
 class JacobianOptions(SampleOptions):
     num: int | None = option(
-        None, "Number of samples that are pooled.", "-N", originals=("--nums",), least=0,
+        None, "Number of samples that are pooled.", "-N", originals=("--nums",), least=1,
         default_text=f"{DEFAULT_NUM}, or all of the codes given",
     )  # fmt: skip
     space: Literal["z", "w", "wp", "class"] | None = option(

@@ -21,7 +21,7 @@ from gantk.store.chunks import CONCATENATE, SUM, LedgerWarning, Shard, parse_sha
 from gantk.store.command_line import typed
 from gantk.store.files import load_json, remove_empty
 from gantk.store.inside import RunName, inside
-from gantk.store.json_values import Json, JsonTable, shown
+from gantk.store.json_values import Json, JsonTable, in_words, shown
 from gantk.store.seals import bears
 
 MANIFEST_SUFFIX = ".run.json"
@@ -304,11 +304,18 @@ def refuse_another(before: Manifest, identity: JsonTable, directory: Path) -> No
     elif name.startswith("the "):
         what = f"for which {name} had other contents than now"
     else:
-        what = f"with {name} = {earlier.get(name)!r}, and now it is {identity.get(name)!r}"
+        what = f"{_given(name, earlier.get(name))}, and this one is {_given(name, identity.get(name))}"
     raise UsageError(
         f"{directory} holds a run of `gantk {before.get('command')}` {what}: choose another --output-dir, "
         "or give --overwrite to start afresh."
     )
+
+
+def _given(name: str, value: Json) -> str:
+    """An option and its value as they are typed."""
+    if value is None or value is False or value in ("", [], {}):
+        return f"without {name}"
+    return f"with {name}" if value is True else f"with {name} {in_words(value)}"
 
 
 def difference(earlier: Mapping[str, Json], now: Mapping[str, Json]) -> str | None:

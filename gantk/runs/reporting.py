@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING
 from gantk.errors import GantkError, StoreError
 from gantk.generators.arguments import checked
 from gantk.runs.manifest import MANIFEST_SUFFIX, read_manifest, shard_of
+from gantk.runs.options import fields_of
 from gantk.runs.results import RESULT_SUFFIX, Result, read_result, stem_of
 from gantk.runs.table import find_reported, is_reported
-from gantk.runs.task import Reported
+from gantk.runs.task import Reported, Task
 from gantk.store.files import load_json, remove_stale
 from gantk.store.lazy import resolve
 
 if TYPE_CHECKING:
     from gantk.reports.page import Page
+    from gantk.reports.record import RunRecord
 
 
 # what is raised where parts of a result, each of its type, do not fit each other
@@ -49,7 +51,7 @@ def page_of_run(task: Reported, result: Result, directory: Path) -> Page:
 
     run = RunRecord.read(directory, task.name)
     page = task.page_of(result, directory)
-    settings = Facts(run.settings(), "Settings")
+    settings = Facts([(name, value) for name, value in run.settings() if name not in _unsaid(task, run)], "Settings")
     return dataclasses.replace(
         page,
         sections=[*pasted(page.sections, run), settings],
@@ -57,6 +59,18 @@ def page_of_run(task: Reported, result: Result, directory: Path) -> Page:
         manifest=run.manifest,
         command=run.command,
     )
+
+
+def _unsaid(task: Reported, run: RunRecord) -> set[str]:
+    """Settings of the original programs that `--help` does not show, where nobody gave them."""
+    if not isinstance(task, Task):
+        return set()
+    every = [field for kind in (task.inputs, task.options, task.run) for field in fields_of(kind)]
+    return {
+        field.name.replace("_", " ")
+        for field in every
+        if field.about.hidden and run.arguments.get(field.name) == field.default
+    }
 
 
 @contextlib.contextmanager

@@ -36,6 +36,7 @@ from gantk.store import interruption
 from gantk.store.chunks import CONCATENATE, SUM, Grid, Ledger, Shard
 from gantk.store.files import (
     load_npy,
+    make_directory,
     place_of,
     remove_empty,
     remove_stale,
@@ -102,10 +103,7 @@ class Run:
         stem = file_stem(command)
         path = directory / (stem + shard_suffix(shard) + MANIFEST_SUFFIX)
         absent = [folder for folder in (directory, *directory.parents) if not folder.exists()]
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreError(f"The output directory {directory} cannot be made: {error.strerror}.") from error
+        make_directory(directory)
         with contextlib.ExitStack() as stack:
             stack.callback(remove_empty, absent)  # last of all, when the locks are gone
             stack.enter_context(hold(directory / f".{stem}.lock", shared=not shard.is_whole, what=str(directory)))

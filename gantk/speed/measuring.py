@@ -26,6 +26,7 @@ from gantk.errors import UsageError
 from gantk.generators.arguments import checked, whole
 from gantk.generators.base import PRECISIONS, Generator
 from gantk.runs.batches import free_memory
+from gantk.runs.claims import counted
 from gantk.store.brief import brief
 from gantk.store.memory import is_out_of_memory, resident_peak
 from gantk.store.progress import progress, shown
@@ -139,6 +140,9 @@ def measure(
     for work in works:
         if work not in WORKS:
             raise UsageError(f"The work {work!r} is none of {', '.join(WORKS)}.")
+    for precision in precisions or ():
+        if precision not in PRECISIONS:
+            raise UsageError(f"The precision {precision!r} is none of {', '.join(PRECISIONS)}.")
     on_gpu = generator.device.type == "cuda"
     if precisions is None:
         precisions = ("float32", "float16") if on_gpu and generator.spec.half_precision else ("float32",)
@@ -146,7 +150,7 @@ def measure(
     limits, rates = [], []
     wanted = [(work, batch) for work in works for batch in (batches if work != "tangent" else (TANGENTS,))]
     try:
-        with shown(show), progress(len(precisions) * (1 + len(wanted)), "measure", unit="figures") as bar:
+        with shown(show), progress(len(precisions) * (1 + len(wanted)), "measure", unit="figure") as bar:
             flop = operations(generator)
             for precision in precisions:
                 generator.set_precision(precision)
@@ -157,7 +161,9 @@ def measure(
                     bar.update(1)
     finally:
         generator.half_dtype = before
-    said = torch.cuda.get_device_name(generator.device) if on_gpu else f"cpu, {torch.get_num_threads()} threads"
+    said = (
+        torch.cuda.get_device_name(generator.device) if on_gpu else f"cpu, {counted(torch.get_num_threads(), 'thread')}"
+    )
     return Speed(
         name or generator.source, generator.spec.family, generator.spec.resolution, said, flop, tuple(limits),
         tuple(rates),

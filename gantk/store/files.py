@@ -35,6 +35,20 @@ def temporary_name(path: Path) -> Path:
     return path.with_name(f".{path.name}.{host}-{os.getpid()}-{next(_counter)}{TEMPORARY_SUFFIX}")
 
 
+def make_directory(path: Path, what: str = "The output directory") -> None:
+    """Make a directory and those above it, where they are not there.
+
+    Raises:
+        StoreError: a file is in the way, or the directory may not be made; the message names both.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        file = next((place for place in (path, *path.parents) if place.is_file()), None)
+        why = error.strerror if file is None else f"{file} is a file"
+        raise StoreError(f"{what} {path} cannot be made ({why}): give another one.") from error
+
+
 @contextlib.contextmanager
 def open_atomic(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     """Open `path` for binary writing; it appears, complete and on the disk, when the block ends without an error.

@@ -18,6 +18,22 @@ JsonView: TypeAlias = bool | int | float | str | Sequence["JsonView"] | Mapping[
 """What is only read on its way into JSON text: `dict[str, int]` and `tuple[str, ...]` are such values too."""
 
 
+def in_words(value: Json) -> str:
+    """A value as people read it, on one line: no word of Python or JSON in it."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        short = f"{value:.12g}"
+        return short if float(short) == value else repr(value)
+    if isinstance(value, list):
+        return ", ".join(in_words(part) for part in value) or "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {in_words(part)}" for key, part in value.items()) or "none"
+    return str(value)
+
+
 def table(value: Json, what: str) -> JsonTable:
     """A JSON object.
 

@@ -271,7 +271,8 @@ def factors_table(tour: Tour, names: Sequence[str]) -> FoundTable:
         rows=tuple(rows),
         caption=f"Accuracy on fresh samples against the {whose}; stability is the mean cosine between boundaries of "
         "resampled splits; changes are in standard deviations, after the same distance along each boundary; "
-        f"selectivity is the first over the second, selective from {SELECTIVE:g} on.",
+        f"selectivity is the first over the second, selective from {SELECTIVE:g} on. The atlas compares at equal "
+        f"change of the picture, on other samples: a factor near {SELECTIVE:g} may be selective in one table alone.",
     )
 
 

@@ -84,7 +84,7 @@ def prepare_card(desk: Desk, project: Project, model: Model, args: CardArgs) -> 
     if not 2 <= args.samples <= MOST_SAMPLES:
         raise ApiError(400, f"{args.samples} samples are not between 2 and {MOST_SAMPLES}.")
     if args.rows is not None:
-        parse_layers(args.rows, generator.spec.num_layers)
+        parse_layers(args.rows, generator.spec.num_layers, noun="row")
     base = project.state.at.base
     label = "random" if generator.spec.label_dim and base.label is None else None
     label = str(base.label) if base.label is not None else label

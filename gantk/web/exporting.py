@@ -182,7 +182,7 @@ def sum_of_moves(model: Model, node: Node) -> Direction:
 
 def _rows(model: Model, move: Move, direction: Direction) -> tuple[int, ...]:
     chosen = direction.layers if move.rows is None else move.rows
-    return parse_layers(chosen, model.easel.generator.spec.num_layers)
+    return parse_layers(chosen, model.easel.generator.spec.num_layers, noun="row")
 
 
 def _direction(desk: Desk, project: Project, model: Model, name: str) -> Result:

@@ -82,7 +82,7 @@ def prepare_region(desk: Desk, project: Project, model: Model, args: RegionArgs)
 
     easel, spec = model.easel, model.easel.generator.spec
     node = project.state.at
-    layers = None if args.rows is None else parse_layers(args.rows, spec.num_layers)
+    layers = None if args.rows is None else parse_layers(args.rows, spec.num_layers, noun="row")
     variable = choose(easel.generator, None, layers)
     if variable.space == "z" and node.base.code is not None:
         raise ApiError(400, f"A {spec.family} is moved in z, which is not known of a kept code: go back to a sample.")
