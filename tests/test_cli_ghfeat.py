@@ -15,6 +15,7 @@ from ghfeat_cases import write_pictures, write_tfrecord, write_world
 from gantk.codes.directions import Direction
 from gantk.codes.kept_directions import save_direction
 from gantk.generators.base import Generator
+from gantk.ghfeat import probes
 from gantk.ghfeat.codes import load_codes
 from gantk.ghfeat.picture_results import EditResult, MixResult
 from gantk.ghfeat.probe_results import EvaluateResult
@@ -24,6 +25,12 @@ from gantk.store.files import load_npy
 
 Gantk = Callable[..., tuple[int, str, str]]
 ENCODER = ("--encoder", "E.safetensors")
+
+
+@pytest.fixture(autouse=True)
+def _one_penalty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How a classifier's penalty is chosen is looked at in tests/test_ghfeat_probes.py."""
+    monkeypatch.setattr(probes, "STRENGTHS", (0.01,))
 
 
 @pytest.fixture(scope="module")

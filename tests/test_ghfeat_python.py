@@ -18,6 +18,7 @@ from gantk.checkpoints.load import build_generator
 from gantk.codes.directions import Direction
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator
+from gantk.ghfeat import probes
 from gantk.ghfeat.files import EncoderFile
 from gantk.ghfeat.photos import Images
 from gantk.ghfeat.results import TrainResult
@@ -26,6 +27,12 @@ from gantk.runs.results import Result
 from gantk.runs.table import find_task
 
 RUNS = Path(__file__).with_name("runs_v1")
+
+
+@pytest.fixture(autouse=True)
+def _one_penalty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How a classifier's penalty is chosen is looked at in tests/test_ghfeat_probes.py."""
+    monkeypatch.setattr(probes, "STRENGTHS", (0.01,))
 
 
 @pytest.fixture(scope="module")

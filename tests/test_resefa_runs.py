@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import re
@@ -22,11 +23,13 @@ from gantk.comparators.components import components
 from gantk.comparators.results import ClosedForm
 from gantk.errors import GantkError, UsageError
 from gantk.pictures.images import to_uint8
+from gantk.resefa import verbs
 from gantk.resefa.accumulate import check_regions, samples_of, summed
 from gantk.resefa.given_regions import build_regions, parse_region
 from gantk.resefa.options import JacobianOptions
 from gantk.resefa.regions import Labels, Regions
 from gantk.resefa.results import DirectionsResult, JacobianResult
+from gantk.resefa.rivals import Rivals
 from gantk.resefa.tables import published_box
 from gantk.runs.inputs import SampleOptions
 from gantk.runs.reporting import load_result
@@ -45,6 +48,12 @@ def halves(image):
 
 halves.class_names = ("right", "left")
 """
+
+
+@pytest.fixture(autouse=True)
+def _few_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """GANSpace's components, which directions are compared with, are of 4000 samples otherwise."""
+    monkeypatch.setattr(verbs, "Rivals", functools.partial(Rivals, samples=64))
 
 
 @pytest.fixture(scope="module")
