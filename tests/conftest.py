@@ -11,6 +11,7 @@ from typing import Any
 import made_once
 import pytest
 from browser import Browser, find_chromium
+from web_page import Page
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = Path(os.environ.get("GANTK_REFERENCE") or ROOT.parent / "shared" / "reference")
@@ -95,16 +96,22 @@ def chromium() -> str:
 
 
 @pytest.fixture(scope="session")
-def _browser(chromium: str) -> Iterator[Browser]:
-    with Browser(chromium) as opened:
+def _browser(chromium: str) -> Iterator[Page]:
+    with Page(chromium) as opened:
         yield opened
 
 
 @pytest.fixture
-def browser(_browser: Browser) -> Browser:
-    """The browser that all pages are looked at in, as it was opened but for what pages keep."""
+def browser(tab: Page) -> Browser:
+    """The browser that all pages of files are looked at in."""
+    tab.screen(1280)
+    return tab
+
+
+@pytest.fixture
+def tab(_browser: Page) -> Page:
+    """The browser of all tests, as it was opened but for what pages keep: it takes seconds to start one."""
     _browser.media("")
-    _browser.screen(1280)
     return _browser
 
 

@@ -36,10 +36,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def page(chromium: str) -> Iterator[Page]:
-    with Page(chromium) as found:
-        yield found
+@pytest.fixture
+def page(tab: Page) -> Page:
+    return tab
 
 
 @pytest.fixture
@@ -47,7 +46,7 @@ def fresh(server: Running, page: Page) -> str:
     """A project of its own, open in the browser at 1280 pixels; what `head` adds must be there before."""
     project = server.project()
     page.screen(1280, 860)
-    if not page.origin:
+    if not server.link.startswith(f"{page.origin}/#"):
         page.visit(server.link)
     page.console.clear()
     page.run(f"localStorage.setItem('gantk-project', '{project}'); sessionStorage.setItem('gantk-view', 'explore')")
@@ -112,11 +111,11 @@ def test_01_every_view_opens_and_asks_nobody_else(server: Running, page: Page, f
     assert page.complaints() == []
 
 
-def test_a_tab_without_the_token_says_what_to_do(server: Running, chromium: str) -> None:
-    with Page(chromium) as other:
-        other._call("Page.navigate", {"url": f"http://localhost:{server.port}/"})
-        other.wait("document.querySelector('.empty h2')")
-        assert "Open the link that gantk web printed" in other.run("document.querySelector('.empty').textContent")
+def test_a_tab_without_the_token_says_what_to_do(server: Running, page: Page, fresh: str) -> None:
+    page.run("sessionStorage.clear(); location.reload()")
+    page.origin = ""
+    page.wait("document.querySelector('.empty h2')")
+    assert "Open the link that gantk web printed" in page.run("document.querySelector('.empty').textContent")
 
 
 def test_02_a_slider_follows_and_ends_with_the_servers_picture(server: Running, page: Page, fresh: str) -> None:
@@ -308,7 +307,7 @@ def test_07_13_escape_stops_an_edit_while_another_client_moves(
 
 
 @pytest.mark.slow
-def test_05_a_kill_during_an_edit_loses_nothing(chromium: str, head_file: Path, tmp_path: Path) -> None:
+def test_05_a_kill_during_an_edit_loses_nothing(page: Page, head_file: Path, tmp_path: Path) -> None:
     words = ["-m", "gantk", "web", "demo", "-o", tmp_path / "web"]
 
     def ready(process: Forked) -> str:
@@ -318,33 +317,32 @@ def test_05_a_kill_during_an_edit_loses_nothing(chromium: str, head_file: Path, 
             assert process.returncode is None
         return link[0]
 
-    with Page(chromium) as page:
-        page.screen(1280, 860)
-        with Forked([*words, "--head", head_file]) as process:
-            page.visit(ready(process))
-            open_view(page, "edit")
-            page.run("gantk.edit.settings.steps.value = 10; gantk.edit.palette.picked(7)")
-            paint(page, (0.3, 0.3), (0.4, 0.3))
-            page.run("void gantk.edit.run()")
-            page.wait("gantk.store.state.cursor === 1 && !gantk.edit.job")
-            second = forked.run(words)
-            assert second.returncode == 1 and "Another gantk process" in second.stderr
-            page.run("gantk.edit.settings.steps.value = 1000; gantk.edit.settings.rate.value = 0.003")
-            paint(page, (0.6, 0.5), (0.7, 0.5))
-            page.run("void gantk.edit.run()")
-            page.wait("gantk.edit.job && gantk.edit.job !== 'asked' && gantk.edit.progress.value > 1")
-            strokes = page.run("gantk.store.at.draft.label")
-            process.send_signal(signal.SIGKILL)
-            process.wait(10)
-        with Forked([*words, "--head", head_file]) as process:
-            page.visit(ready(process))
-            open_view(page, "edit")
-            page.wait("!gantk.edit.painter.layers.empty")
-            assert page.run("gantk.store.state.nodes.length") == 2 and page.run("gantk.store.state.cursor") == 1
-            assert page.run("gantk.store.at.draft.label") == strokes
-            assert page.run("gantk.edit.history.children.length") == 2
-            process.send_signal(signal.SIGINT)
-            process.wait(20)
+    page.screen(1280, 860)
+    with Forked([*words, "--head", head_file]) as process:
+        page.visit(ready(process))
+        open_view(page, "edit")
+        page.run("gantk.edit.settings.steps.value = 10; gantk.edit.palette.picked(7)")
+        paint(page, (0.3, 0.3), (0.4, 0.3))
+        page.run("void gantk.edit.run()")
+        page.wait("gantk.store.state.cursor === 1 && !gantk.edit.job")
+        second = forked.run(words)
+        assert second.returncode == 1 and "Another gantk process" in second.stderr
+        page.run("gantk.edit.settings.steps.value = 1000; gantk.edit.settings.rate.value = 0.003")
+        paint(page, (0.6, 0.5), (0.7, 0.5))
+        page.run("void gantk.edit.run()")
+        page.wait("gantk.edit.job && gantk.edit.job !== 'asked' && gantk.edit.progress.value > 1")
+        strokes = page.run("gantk.store.at.draft.label")
+        process.send_signal(signal.SIGKILL)
+        process.wait(10)
+    with Forked([*words, "--head", head_file]) as process:
+        page.visit(ready(process))
+        open_view(page, "edit")
+        page.wait("!gantk.edit.painter.layers.empty")
+        assert page.run("gantk.store.state.nodes.length") == 2 and page.run("gantk.store.state.cursor") == 1
+        assert page.run("gantk.store.at.draft.label") == strokes
+        assert page.run("gantk.edit.history.children.length") == 2
+        process.send_signal(signal.SIGINT)
+        process.wait(20)
     assert not list((tmp_path / "web").rglob("*.gantk-tmp"))
 
 

@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from web_page import Page
 from web_server import Answer, Running, render, serve
 
 from gantk.cli.main import run
@@ -182,33 +183,30 @@ def test_17_the_written_folder_runs_as_its_container_would(space: Path, started:
 
 @pytest.mark.slow
 @pytest.mark.browser
-def test_17_01_02_in_a_browser(started: Started, chromium: str) -> None:
+def test_17_01_02_in_a_browser(started: Started, tab: Page) -> None:
     """Every view opens and asks nobody else; a slider ends with the server's picture; the link brings it back."""
-    from web_page import Page
-
-    with Page(chromium) as page:
-        page.screen(1280, 860)
-        page.visit(f"http://localhost:{started.port}/")
-        project = page.run("gantk.store.id")
-        assert page.run("location.hash") == f"#project={project}" and page.run("document.cookie") == ""
-        for view in ("explore", "edit", "train", "photo", "regions", "compare", "sort"):
-            page.run(f"gantk.go('{view}')")
-            page.still()
-            assert page.run("document.body.dataset.view") == view
-        page.run("gantk.go('explore')")
-        light = page.run("gantk.store.directions.find(entry => entry.name === 'window light').id")
-        selector = f"input[data-direction='{light}']"
-        page.run(f"document.querySelector(\"{selector}\").scrollIntoView({{block: 'center'}}); gantk.live.most = 0")
-        page.drag(*[page.at(selector, 0.3 + 0.4 * step / 60) for step in range(61)])
-        page.wait("gantk.stage.grid.getAttribute('aria-busy') === 'false' && !gantk.store.pending")
-        page.wait("gantk.store.state.nodes[0].moves.length && !gantk.explore.dirty && !gantk.store.pending")
-        assert page.run("gantk.live.most") <= 2
-        text = page.run("document.querySelector('.grid canvas').toDataURL('image/png').split(',')[1]")
-        host = {"Host": f"localhost:{started.port}"}
-        data = ask(started.port, "GET", f"/api/v1/projects/{project}/export?what=png", host).data
-        drawn, exported = (Image.open(io.BytesIO(part)).convert("RGB") for part in (base64.b64decode(text), data))
-        assert drawn.tobytes() == exported.tobytes()
-        assert page.complaints() == []
+    tab.screen(1280, 860)
+    tab.visit(f"http://localhost:{started.port}/")
+    project = tab.run("gantk.store.id")
+    assert tab.run("location.hash") == f"#project={project}" and tab.run("document.cookie") == ""
+    for view in ("explore", "edit", "train", "photo", "regions", "compare", "sort"):
+        tab.run(f"gantk.go('{view}')")
+        tab.still()
+        assert tab.run("document.body.dataset.view") == view
+    tab.run("gantk.go('explore')")
+    light = tab.run("gantk.store.directions.find(entry => entry.name === 'window light').id")
+    selector = f"input[data-direction='{light}']"
+    tab.run(f"document.querySelector(\"{selector}\").scrollIntoView({{block: 'center'}}); gantk.live.most = 0")
+    tab.drag(*[tab.at(selector, 0.3 + 0.4 * step / 60) for step in range(61)])
+    tab.wait("gantk.stage.grid.getAttribute('aria-busy') === 'false' && !gantk.store.pending")
+    tab.wait("gantk.store.state.nodes[0].moves.length && !gantk.explore.dirty && !gantk.store.pending")
+    assert tab.run("gantk.live.most") <= 2
+    text = tab.run("document.querySelector('.grid canvas').toDataURL('image/png').split(',')[1]")
+    host = {"Host": f"localhost:{started.port}"}
+    data = ask(started.port, "GET", f"/api/v1/projects/{project}/export?what=png", host).data
+    drawn, exported = (Image.open(io.BytesIO(part)).convert("RGB") for part in (base64.b64decode(text), data))
+    assert drawn.tobytes() == exported.tobytes()
+    assert tab.complaints() == []
 
 
 @pytest.mark.slow
