@@ -66,7 +66,7 @@ def test_shards_that_do_not_belong_together_are_refused(tmp_path: Path) -> None:
 
     work(tmp_path / "a", shard=Shard(0, 2))
     work(tmp_path / "whole")
-    with pytest.raises(GantkError, match="shards 1/2 are missing"):
+    with pytest.raises(GantkError, match="the shard 1/2 is missing: run what is missing"):
         merge("a")
     with pytest.raises(UsageError, match="no shards in"):
         merge("whole")

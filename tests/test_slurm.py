@@ -209,7 +209,7 @@ def test_a_chain_that_was_stopped_before_it_was_written_is_none(
     [
         (("syntesize", "--config", "c.toml"), "'syntesize' is not one of"),
         (("synthesize",), "Missing option '--config'"),
-        (("synthesize", "--config", "none.toml"), "There is no file 'none'"),
+        (("synthesize", "--config", "none.toml"), "There is no file 'none.toml'"),
         (("synthesize", "--config", "c.toml", "--status"), "There is no chain in runs/c/slurm"),
         (("synthesize", "--config", "c.toml", "--status", "--submit"), "exclude each other"),
         (("rescore", "--config", "c.toml"), "says no boundaries"),

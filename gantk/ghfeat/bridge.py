@@ -69,7 +69,10 @@ def direction_of(given: object, generator: Generator) -> Direction:
     """
     found = given if isinstance(given, Direction) else getattr(given, "direction", None)
     if not isinstance(found, Direction):
-        raise UsageError(f"The direction is {described(given)}: give a Direction, or a result that has one.")
+        raise UsageError(
+            f"The direction is {described(given)}: give a Direction (gantk.load_direction reads files), or a result "
+            "that carries one."
+        )
     return of_generator(found, generator)
 
 

@@ -164,9 +164,8 @@ def _check(command: str, found: list[ShardRun]) -> list[ShardRun]:
     by_index = {run.shard.index: run for run in found}
     absent = [str(Shard(index, count)) for index in range(count) if index not in by_index]
     if absent:
-        raise GantkError(
-            f"Of `gantk {command}` the shards {', '.join(absent)} are missing: run them, then merge again."
-        )
+        which = f"shard {absent[0]} is" if len(absent) == 1 else f"shards {', '.join(absent)} are"
+        raise GantkError(f"Of `gantk {command}` the {which} missing: run what is missing, then merge again.")
     for run in by_index.values():
         if run.manifest["state"] != "complete":
             raise GantkError(

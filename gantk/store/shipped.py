@@ -59,6 +59,7 @@ def find_shipped(kind: str, name: str, suffixes: tuple[str, ...]) -> Path:
     Raises:
         UsageError: there is none (near matches are offered), or several (they are listed).
     """
+    typed = name
     for suffix in suffixes:
         name = name.removesuffix(suffix)
     found = matching(kind, name, suffixes)
@@ -70,4 +71,4 @@ def find_shipped(kind: str, name: str, suffixes: tuple[str, ...]) -> Path:
         raise UsageError(f"The name {name!r} stands for several {kind}: give one of {', '.join(sorted(found))}.")
     known = shipped_files(kind, suffixes)
     short = [key.rpartition("/")[2] for key in known]
-    raise UsageError(f"There is no file {name!r}, nor one of that name among the {kind}.{suggestion(name, short)}")
+    raise UsageError(f"There is no file {typed!r}, nor one of that name among the {kind}.{suggestion(name, short)}")

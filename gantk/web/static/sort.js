@@ -6,7 +6,7 @@ import { Working } from "./working.js";
 export const PANE = 32; // of the live socket: the first sample of the grid
 const COUNT = 24;
 const SIZE = 160;
-const STATES = { true: "has it", false: "has it not" };
+const STATES = { true: "has it", false: "does not have it" };
 
 export class Sort extends Working {
   constructor(app) {
@@ -19,7 +19,7 @@ export class Sort extends Working {
     this.names = el("datalist", { id: "attributes" });
     this.name.setAttribute("list", "attributes");
     this.note.id = "marked";
-    this.rest = button("The rest have it not: next", () => attempt(this.rest, () => this.turn(), this.note), { class: "main", id: "rest" });
+    this.rest = button("The rest do not: next", () => attempt(this.rest, () => this.turn(), this.note), { class: "main", id: "rest" });
     this.more = button("Other samples", () => this.show(this.after()), { id: "others" });
     this.fit = button("Fit", () => attempt(this.fit, () => this.run(false), this.note).then(() => this.sync()), { class: "main", id: "learn" });
     this.keep = button("Make it a slider", () => attempt(this.keep, () => this.run(true), this.note).then(() => this.sync()), { id: "slider" });
@@ -28,7 +28,7 @@ export class Sort extends Working {
     this.order = choice("Next", [["unsure", "the least sure"], ["fresh", "fresh samples"]], "unsure", (key) => { this.by = key; }, { class: "choice named" });
     this.by = "unsure";
     this.node = el("div", { class: "panel", id: "sort" }, field("Attribute", this.name), this.names,
-      el("p", { class: "quiet" }, "Click the samples that have it; a second click takes it back. Then the rest have it not."),
+      el("p", { class: "quiet" }, "Click the samples that have it; a second click takes it back. Then say that the rest do not."),
       el("div", { class: "fields" }, this.rest, this.more), this.order, this.note,
       el("div", { class: "fields go" }, this.fit, this.keep, this.halt, this.out), this.result);
     app.store.addEventListener("state", () => this.sync());
@@ -75,7 +75,7 @@ export class Sort extends Working {
     });
     const have = [...marks.values()].filter(Boolean).length;
     const ready = have >= 2 && marks.size - have >= 2;
-    if (!this.job) this.note.textContent = marks.size ? `${marks.size} marked: ${have} have it, ${marks.size - have} have it not.` : "";
+    if (!this.job) this.note.textContent = marks.size ? `${marks.size} marked: ${have} have it, ${marks.size - have} do not.` : "";
     this.fit.disabled = Boolean(this.job) || !ready;
     this.keep.disabled = this.fit.disabled;
     this.out.hidden = !(store.state.marks || []).length;
