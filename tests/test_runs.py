@@ -8,7 +8,7 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from gantk.runs.manifest import manifests
 from gantk.runs.run import Run
 from gantk.store import progress as progressing
 from gantk.store.chunks import Shard
+from gantk.store.command_line import command_line
 from gantk.store.files import load_json, save_npy
 from gantk.store.json_values import Json
 from gantk.store.progress import progress
@@ -116,7 +117,15 @@ def test_a_failure_is_recorded(tmp_path: Path) -> None:
     assert manifest["state"] == "failed" and manifest["error"] == "GantkError: Nothing works."
 
 
-def test_other_arguments_are_refused_by_name(tmp_path: Path) -> None:
+@pytest.fixture
+def typed() -> Iterator[None]:
+    """A command line, on which messages spell options as they are typed."""
+    token = command_line.set(("draw",))
+    yield
+    command_line.reset(token)
+
+
+def test_other_arguments_are_refused_by_name(typed: None, tmp_path: Path) -> None:
     work(tmp_path)
     with pytest.raises(UsageError, match=r"with num 50, and this one is with num 60: .*--overwrite"):
         work(tmp_path, num=60)
@@ -137,7 +146,9 @@ def test_other_arguments_are_refused_by_name(tmp_path: Path) -> None:
         (["a", "b"], {"wood": 1}, "with --x a, b, and this one is with --x wood 1"),
     ],
 )
-def test_a_setting_that_differs_is_said_as_it_is_typed(before: Json, now: Json, said: str, tmp_path: Path) -> None:
+def test_a_setting_that_differs_is_said_as_it_is_typed(
+    before: Json, now: Json, said: str, typed: None, tmp_path: Path
+) -> None:
     with Run.begin(tmp_path, "draw", {"--x": before}):
         pass
     with pytest.raises(UsageError, match=re.escape(said)):
