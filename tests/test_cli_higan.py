@@ -349,6 +349,7 @@ REFUSED = {
     "an attribute nobody knows": (2, "--score glow=ATTRIBUTE", f"{RESCORE} glow.npy"),
     "a score for nobody": (2, "names no boundary", f"{RESCORE} red.safetensors --score x=red"),
     "a score without a name": (2, "NAME=ATTRIBUTE", f"{RESCORE} red.safetensors --score red"),
+    "a distance that moves nothing": (2, "--distance 0 changes nothing", f"{RESCORE} red.safetensors --distance 0"),
     "a boundary of another width": (1, "another network", f"{MANIPULATE} wide_boundary.npy"),
     "a forbidden global": (1, "os|posix|system", f"{MANIPULATE} evil.npy"),
     "layers out of range": (2, "out of range", f"{MANIPULATE} red.safetensors --layers 3-9"),
