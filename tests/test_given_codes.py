@@ -52,7 +52,7 @@ def test_what_cannot_be_told_is_asked() -> None:
             given_codes(generator, np.ones((5, spec.w_dim), np.float32))
     with pytest.raises(GantkError, match=r"\[N, "):
         given_codes(generator, GivenCodes(np.ones((5, spec.w_dim + 1), np.float32), "w"))
-    with pytest.raises(UsageError, match="give codes of"):
+    with pytest.raises(UsageError, match="give one of z, w, wp"):
         GivenCodes(np.ones((5, 4), np.float32), "q")
     with pytest.raises(UsageError, match="give an array"):
         given_codes(generator, "w.npy")

@@ -6,6 +6,7 @@ Shape legend: N images, C channels, H x W pixels.
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -180,9 +181,16 @@ def test_names_of_classes_are_those_that_torchvision_publishes() -> None:
     assert imagenet._table() == imagenet._published()
 
 
-def test_names_of_classes_come_from_the_published_list_where_the_file_moved(monkeypatch: pytest.MonkeyPatch) -> None:
-    def moved(path: str) -> dict[str, object]:
-        raise FileNotFoundError(path)
-
-    monkeypatch.setattr(imagenet.runpy, "run_path", moved)
+@pytest.mark.parametrize("text", ["names = 3\n", "_IMAGENET_CATEGORIES = [x]\n", "def (", None])
+def test_names_of_classes_come_from_the_published_list_where_the_table_changed(
+    text: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = SimpleNamespace(origin=str(tmp_path / "__init__.py"))
+    monkeypatch.setattr(imagenet.importlib.util, "find_spec", lambda name: found)
+    if text is not None:
+        (tmp_path / "models").mkdir()
+        (tmp_path / "models" / "_meta.py").write_text(text)
+    assert imagenet._table() == ()
+    monkeypatch.undo()
+    monkeypatch.setattr(imagenet, "_table", tuple)
     assert imagenet.class_names.__wrapped__()[207] == "golden retriever"

@@ -31,7 +31,7 @@ def test_the_slider_shows_the_way(edited: Path, browser: Browser) -> None:
     page = edited / "lse-edit.html"
     browser.screen(1280)
     browser.open(page)
-    assert browser.run("document.querySelector('.strip output').textContent") == "0.0"  # the original
+    assert browser.run("document.querySelector('.strip output').textContent") == "0"  # the original
     before = browser.run("[...document.querySelectorAll('.strip .frame')].map(f => f.matches('.current'))")
     browser.click(".strip .slider input")
     browser.press("End")

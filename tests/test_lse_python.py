@@ -155,10 +155,12 @@ def test_one_reader_of_label_maps(tmp_path: Path) -> None:
     stack = np.arange(2 * 4 * 4).reshape(2, 4, 4) % 3
     np.save(tmp_path / "stack.npy", stack)
     np.save(tmp_path / "floats.npy", stack.astype(np.float32))
+    np.save(tmp_path / "shares.npy", stack / 2)
     assert np.array_equal(of_regions(tmp_path / "stack.npy", (4, 4)), stack)
     assert np.array_equal(read_numbers(tmp_path / "stack.npy"), stack)
+    assert np.array_equal(of_regions(tmp_path / "floats.npy", (4, 4)), stack)
     with pytest.raises(GantkError, match="whole numbers of classes"):
-        of_regions(tmp_path / "floats.npy", (4, 4))
+        of_regions(tmp_path / "shares.npy", (4, 4))
     with pytest.raises(GantkError, match="one label map is two-dimensional"):
         read_label_map(tmp_path / "stack.npy", 3)
     Image.fromarray(stack[0].astype(np.uint8)).save(tmp_path / "one.png")

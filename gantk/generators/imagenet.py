@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import importlib.util
-import runpy
 from pathlib import Path
 
 CLASSES = 1000
@@ -17,15 +17,23 @@ def class_names() -> tuple[str, ...]:
 
 
 def _table() -> tuple[str, ...]:
-    """The list from the file that torchvision keeps it in, since its models take seconds to import; else empty."""
+    """The list as it stands in torchvision's own table, whose models take seconds to import; else empty."""
     package = importlib.util.find_spec("torchvision")
     if package is None or package.origin is None:
         return ()
     try:
-        found = runpy.run_path(str(Path(package.origin).parent / "models" / "_meta.py"))["_IMAGENET_CATEGORIES"]
-    except (OSError, KeyError, ImportError):
+        source = (Path(package.origin).parent / "models" / "_meta.py").read_text(encoding="utf-8")
+        assigned = {
+            target.id: statement.value
+            for statement in ast.parse(source).body
+            if isinstance(statement, ast.Assign)
+            for target in statement.targets
+            if isinstance(target, ast.Name)
+        }
+        found = ast.literal_eval(assigned["_IMAGENET_CATEGORIES"])
+    except (OSError, KeyError, ValueError, SyntaxError):
         return ()
-    return tuple(found) if len(found) == CLASSES else ()
+    return tuple(map(str, found)) if len(found) == CLASSES else ()
 
 
 def _published() -> tuple[str, ...]:

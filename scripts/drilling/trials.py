@@ -268,7 +268,7 @@ def shard(bench: Bench) -> int:
     for path in (folder / OUT).glob(f"*.{lost}-of-{count}.run.json"):
         path.unlink()
     ended = Running(bench.case.merge, folder).wait()
-    if ended.code != 1 or f"the shards {lost}/{count} are missing" not in ended.said:
+    if ended.code != 1 or f"the shard {lost}/{count} is missing" not in ended.said:
         raise Failed(f"without shard {lost} merging ended with {ended.code}: {tail(ended)}")
     again = bench.start(folder, "--shard", f"{lost}/{count}").wait()
     ended = Running(bench.case.merge, folder).wait()
