@@ -106,11 +106,11 @@ def rescore(
         part along random directions).
 
     Raises:
-        UsageError: a distance is 0, a boundary bears no attribute's name and `score` does not say which it is about, or
+        UsageError: the first distance is 0, a boundary bears no attribute's name and `score` does not say which it is about, or
             it is one of styles.
     """
-    if 0 in options.distance:
-        raise UsageError("--distance 0 changes nothing that could be scored: give another one.")
+    if options.distance[:1] == (0,):
+        raise UsageError("--distance 0 changes nothing that could be scored: give another one first.")
     entries = entries_of(directions, generator)
     predictor = predictor_for(generator) if predictor is None else predictor
     names = tuple(predictor.attribute_names)
