@@ -106,8 +106,8 @@ def rescore(
         part along random directions).
 
     Raises:
-        UsageError: the first distance is 0, a boundary bears no attribute's name and `score` does not say which it is about, or
-            it is one of styles.
+        UsageError: the first distance is 0, a boundary bears no attribute's name and `score` does not say which it is
+            about, or it is one of styles.
     """
     if options.distance[:1] == (0,):
         raise UsageError("--distance 0 changes nothing that could be scored: give another one first.")
