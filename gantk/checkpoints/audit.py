@@ -11,7 +11,8 @@ from pathlib import Path
 from gantk.checkpoints.foreign import inert
 from gantk.checkpoints.pickle_machine import Source, clipped
 from gantk.checkpoints.stand_ins import ALLOWED, ARRAYS
-from gantk.checkpoints.unpickle import LOAD_FROM_BYTES, STREAM_MAGIC, ZipMembers, container_kind, npy_body
+from gantk.checkpoints.unpickle import LOAD_FROM_BYTES, STREAM_MAGIC, container_kind, npy_body
+from gantk.checkpoints.zip_members import ZipMembers
 from gantk.errors import GantkError
 from gantk.store.files import open_bytes
 

@@ -19,7 +19,6 @@ import io
 import math
 import struct
 import zipfile
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,12 +34,12 @@ from gantk.checkpoints.safetensors_header import is_safetensors
 from gantk.checkpoints.signs import sign_of
 from gantk.checkpoints.stand_ins import ALLOWED, ARRAYS, STORAGES, StoredArray, stored
 from gantk.checkpoints.stored_tensors import STORAGE_TYPES, Storage, Stored
+from gantk.checkpoints.zip_members import ZIP_MAGIC, Window, ZipMembers
 from gantk.errors import GantkError
 from gantk.store.bounded import DAMAGED_ZIP, check_members, npy_of, possible
 from gantk.store.files import open_bytes
 
 STREAM_MAGIC = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"
-ZIP_MAGIC = b"PK\x03\x04"
 EMPTY_ZIP = b"PK\x05\x06"
 NUMPY_MAGIC = b"\x93NUMPY"
 LOAD_FROM_BYTES = "torch.storage._load_from_bytes"
@@ -204,77 +203,6 @@ def _read_stream(data: memoryview, source: Source, allowed: dict[str, Global]) -
     return value
 
 
-class ZipMembers:
-    """The members of a torch zip as views of the file. They are stored, never compressed, so nothing can unfold."""
-
-    def __init__(self, data: memoryview, source: Source) -> None:
-        self.data = data
-        self.source = source
-        try:
-            with zipfile.ZipFile(_Window(data)) as archive:
-                infos = archive.infolist()
-        # zipfile raises NotImplementedError itself, for versions and encryptions it does not know
-        except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, OverflowError, struct.error) as error:
-            raise source.damaged(f"its zip directory is not readable ({clipped(error)})") from error
-        self.members = {info.filename: info for info in infos}
-        if len(self.members) != len(infos):
-            raise source.damaged("two members of the zip file have one name")
-
-    def are_arrays(self) -> bool:
-        """Whether the file is an .npz."""
-        return bool(self.members) and all(name.endswith(".npy") for name in self.members)
-
-    def read(self, name: str) -> memoryview:
-        info = self.members.get(name)
-        if info is None:
-            raise self.source.damaged(f"it has no member {clipped(name)}")
-        if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size or info.flag_bits & 1:
-            raise self.source.damaged(
-                f"its member {clipped(name)} is compressed or encrypted, which torch never does: if it was packed "
-                "again by hand, unpack it and pack it without compression (zip -0 -r)"
-            )
-        start = info.header_offset
-        header = bytes(self.data[start : start + 30]) if start >= 0 else b""
-        if len(header) < 30 or not header.startswith(ZIP_MAGIC):
-            raise self.source.damaged(f"its member {clipped(name)} is not where the directory says")
-        name_size, extra_size = struct.unpack_from("<HH", header, 26)
-        begin = start + 30 + name_size + extra_size
-        member = self.data[begin : begin + info.file_size]
-        if len(member) != info.file_size or zlib.crc32(member) != info.CRC:
-            raise self.source.damaged(f"the checksum or length of its member {clipped(name)} is wrong")
-        return member
-
-
-class _Window(io.RawIOBase):
-    """A read-only file over a view, for zipfile's parsing of the directory; reads never exceed the view."""
-
-    def __init__(self, data: memoryview) -> None:
-        self.view = data
-        self.at = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self.at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self.at, io.SEEK_END: len(self.view)}[whence]
-        if at < 0:
-            raise OSError("seek before the beginning")
-        self.at = at
-        return at
-
-    def read(self, size: int | None = -1) -> bytes:
-        stop = len(self.view) if size is None or size < 0 else min(self.at + size, len(self.view))
-        piece = bytes(self.view[self.at : stop])
-        self.at += len(piece)
-        return piece
-
-
 def _read_zip(archive: ZipMembers, source: Source) -> Any:
     roots = [name.removesuffix("data.pkl") for name in archive.members if name.endswith("/data.pkl")]
     if not roots and archive.members:
@@ -334,7 +262,7 @@ def _read_npz(data: memoryview, source: Source) -> dict[str, StoredArray]:
     """The arrays of an .npz by name; compressed ones may unfold no further than any other content of a file."""
     found = {}
     try:
-        with zipfile.ZipFile(_Window(data)) as archive:
+        with zipfile.ZipFile(Window(data)) as archive:
             check_members(archive, source.name, len(data))
             for member in archive.infolist():
                 source.spend(member.file_size)
