@@ -50,7 +50,7 @@ class _Frugal(TorchFunctionMode):
 
 @contextmanager
 def frugal(numbers: int) -> Iterator[None]:
-    """Within this block, modules may allocate 4 times `numbers` and 4 million more; random initial values are none.
+    """Within this block, modules may allocate 4 times `numbers` and 4 million more; no random initial value is drawn.
 
     Raises:
         GantkError: a module asks for more (before it gets it).
